@@ -1,0 +1,54 @@
+"""What None and "auto" mean: training settings chosen from the size of the table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._grammar import Grammar
+
+
+def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]:
+    """Return every setting of `core.Settings` for a model's parameters, None replaced by what suits the table.
+
+    Parameters
+    ----------
+    model : LSTMTextModel
+    n_rows : int
+    grammar : Grammar
+
+    Returns
+    -------
+    settings : dict of str to value
+    """
+    def given(name, otherwise):
+        value = getattr(model, name)
+        return otherwise if value is None else value
+
+    held_out = given("validation_fraction", 0.1 if n_rows >= 50 else 0.0)
+    if round(n_rows * held_out) in (0, n_rows):
+        held_out = 0.0
+    n_training = n_rows - round(n_rows * held_out)
+    batch_size = given("batch_size", 256 if n_training >= 20_000 else 128 if n_training >= 5_000 else 64)
+    batch_size = min(batch_size, 1 << (n_training.bit_length() - 1))
+    epochs = given("epochs", int(np.clip(250_000 // max(n_training, 1), 4, 60)))
+    stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
+    units = given("rnn_units", 128)
+    work = epochs * n_training * grammar.n_positions * units**2
+    return {
+        "embedding_dim": given("embedding_dim", 32),
+        "rnn_units": units,
+        "n_layers": model.n_layers,
+        "dropout": given("dropout", 0.0 if n_training >= 20_000 else 0.25),
+        "token_dropout": 0.0,
+        "weight_decay": 0.0,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": given("learning_rate", 0.004),
+        "validation_fraction": held_out,
+        "patience": model.patience if stops else None,
+        "min_delta": model.min_delta,
+        "random_order": 0.0,
+        "jit_compile": bool(work > 2e10),
+        "steps_per_execution": 16,
+    }

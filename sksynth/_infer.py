@@ -1,0 +1,95 @@
+"""What each column of a table is: the rules behind `fields.infer_schema`."""
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from . import _values
+from ._complete import COMPLETE
+from ._times import date_format
+from ._validation import check_table
+from .fields import Boolean, Category, Datetime, Identifier, Number, Schema, Text
+
+FEW_VALUES = 20  # a column of so few distinct strings is a category, however rare they are
+MAX_CATEGORIES = 10_000
+MAX_RARE = 0.05  # share of rows in values rarer than min_frequency up to which strings are a category
+MIN_UNIQUE = 20  # rows from which a column that is unique per row can be an identifier
+MAX_IDENTIFIER = 64  # characters
+ALIKE = 0.95  # share of an identifier's values that have one shape
+
+
+def infer(X, *, min_frequency, schema) -> Schema:
+    """Do what `fields.infer_schema` says."""
+    X = check_table(X)
+    given = Schema(schema or {})
+    unknown = [column for column in given if column not in X.columns]
+    if unknown:
+        raise ValueError(f"schema names columns that the table has not: {unknown}; its columns are {list(X.columns)[:20]}")
+    if isinstance(min_frequency, bool) or not isinstance(min_frequency, int | np.integer) or min_frequency < 1:
+        raise ValueError(f"min_frequency must be a number of rows, at least 1, got {min_frequency!r}")
+    return Schema((column, infer_field(X[column], column, given.get(column), min_frequency)) for column in X.columns)
+
+
+def infer_field(values: pd.Series, column, field, min_frequency):
+    """Return the completed field of one column; `field` is what is known of it, or None."""
+    known = guess(values, column, min_frequency) if field is None else field
+    missing = bool(values.isna().any())
+    if known.nullable is False and missing and known.n_folded is None:
+        raise ValueError(f"column {column!r}: has missing cells, but its field says nullable=False; fill them, or drop that")
+    known = known.replace(nullable=missing if known.nullable is None else known.nullable)
+    known = COMPLETE[known.kind](known, values, column, min_frequency)
+    return known.replace(dtype=_values.nullable_dtype(known.dtype)) if known.nullable else known
+
+
+def guess(values: pd.Series, column, min_frequency):
+    """Return an empty field of the kind that fits the column best."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return Category()
+    if types.is_bool_dtype(dtype):
+        return Boolean()
+    if types.is_integer_dtype(dtype):
+        return Identifier() if _is_key(values.dropna()) else Number()
+    if types.is_float_dtype(dtype) or types.is_timedelta64_dtype(dtype):
+        return Number()
+    if types.is_datetime64_any_dtype(dtype):
+        return Datetime()
+    kind = types.infer_dtype(values, skipna=True)
+    if kind == "string":
+        return _guess_strings(values.dropna(), min_frequency)
+    if kind in _values.NUMERIC_KINDS:
+        return Number()
+    if kind == "boolean":
+        return Boolean()
+    return Category()
+
+
+def _is_key(values):
+    """Tell whether whole numbers are a key: each occurs once, and they are nearly dense or in order."""
+    if len(values) < MIN_UNIQUE or not values.is_unique or values.min() < 0:
+        return False
+    dense = int(values.max()) - int(values.min()) < 2 * len(values)
+    return dense or values.is_monotonic_increasing or values.is_monotonic_decreasing
+
+
+def _guess_strings(values, min_frequency):
+    format = date_format(values)
+    if format is not None:
+        return Datetime(format=format)
+    if _is_identifier(values):
+        return Identifier()
+    counts = values.value_counts()
+    rare = counts[counts < min_frequency].sum()
+    common = rare <= MAX_RARE * len(values) and (counts >= min_frequency).sum() <= MAX_CATEGORIES
+    return Category() if common or len(counts) <= FEW_VALUES else Text()
+
+
+def _is_identifier(values):
+    """Tell whether strings are a key: each occurs once, is short, has a digit and no space, and most have one shape."""
+    if len(values) < MIN_UNIQUE or not values.is_unique:
+        return False
+    text = values.astype(object).str
+    shapes = text.replace(r"[A-Za-z0-9]+", "w", regex=True)
+    plain = ~text.contains(r"\s") & text.contains("[0-9]")
+    alike = min(plain.mean(), shapes.value_counts(normalize=True).iloc[0])
+    return alike >= ALIKE and text.len().max() <= MAX_IDENTIFIER

@@ -1,0 +1,326 @@
+"""BatchLSTMSynthesizer: tables in, synthetic tables out."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from ._clusterer import ColumnClusterer
+from ._progress import progress_bar
+from ._random import seed_sequence, stream
+from ._text_model import HISTORY, LSTMTextModel, check_draw
+from ._validation import Container, check_columns, check_int, check_table
+from .fields import Schema, infer_schema
+from .tokenizers import TableTokenizer
+
+logger = logging.getLogger(__name__)
+
+_TEMPLATES = {"clusterer": ColumnClusterer, "text_model": LSTMTextModel}
+
+
+class BatchLSTMSynthesizer(BaseEstimator):
+    """Learn a table, then sample rows of the same columns, types and dependencies.
+
+    The columns are clustered into batches; each batch gets an LSTM language model of its tokenised rows, with settings of
+    its own cloned from one template, and the batches are trained in parallel.
+
+    Parameters
+    ----------
+    clusterer : ColumnClusterer, default=None
+        Groups the columns; cloned before it is fitted. None: ``ColumnClusterer()``.
+    text_model : LSTMTextModel, default=None
+        Template of the batches' models; cloned for each. None: ``LSTMTextModel()``.
+    schema : dict of column to field, default=None
+        What is known of some or all columns (see `sksynth.fields`); the rest is inferred from the data.
+    min_frequency : int, default=5
+        Values of a category that are in fewer rows are neither stored nor sampled, and the bounds of numbers and dates lie
+        where at least as many rows are at or beyond them.
+    n_jobs : int, default=None
+        Batches that are trained at the same time, as in joblib. Results do not depend on it.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the fit.
+    verbose : int, default=0
+        1 shows a progress bar over batches and epochs, and one while sampling if that takes more than a few seconds.
+
+    Attributes
+    ----------
+    batches_ : list of list
+        The columns of every batch.
+    models_ : list of LSTMTextModel
+        The fitted model of every batch.
+    clusterer_ : ColumnClusterer
+        The fitted clusterer.
+    schema_ : sksynth.fields.Schema
+        What every column is, as it was given or inferred; printable, editable, to and from JSON.
+    history_ : DataFrame
+        One row per batch and epoch: batch, epoch, loss, accuracy, val_loss, val_accuracy, epsilon, delta, seconds, best.
+    epsilon_ : float
+        Infinite: training is not differentially private.
+    delta_ : float
+        0.0.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of str
+        Their names, where all are strings.
+    columns_ : list
+        Their names as they are.
+
+    See Also
+    --------
+    LSTMTextModel : The model of one batch.
+    ColumnClusterer : What makes the batches.
+
+    Examples
+    --------
+    >>> from sksynth import BatchLSTMSynthesizer, LSTMTextModel
+    >>> from sksynth.datasets import load_adult
+    >>> adult = load_adult().head(200)
+    >>> synthesizer = BatchLSTMSynthesizer(text_model=LSTMTextModel(rnn_units=8, epochs=1), random_state=0).fit(adult)
+    >>> synthesizer.sample(3, random_state=0).shape
+    (3, 15)
+    """
+
+    def __init__(
+        self,
+        clusterer: ColumnClusterer | None = None,
+        text_model: LSTMTextModel | None = None,
+        *,
+        schema: Mapping | None = None,
+        min_frequency: int = 5,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.clusterer = clusterer
+        self.text_model = text_model
+        self.schema = schema
+        self.min_frequency = min_frequency
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def set_params(self, **params: Any) -> "BatchLSTMSynthesizer":
+        """Set parameters, nested ones too; ``text_model__rnn_units=64`` works where `text_model` is None as well.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : BatchLSTMSynthesizer
+        """
+        for name, template in _TEMPLATES.items():
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and params.get(name, getattr(self, name)) is None:
+                setattr(self, name, template())
+                params.pop(name, None)
+        return super().set_params(**params)
+
+    def fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
+        """Learn the table.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray, shape (n_rows, n_columns)
+            Never changed.
+        y : ignored
+
+        Returns
+        -------
+        self : BatchLSTMSynthesizer
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, a column or the schema is not what it may be; the message names it.
+        """
+        self._check_parameters()
+        frame = check_table(X)
+        check_columns(self, X, frame, reset=True)
+        self._container = Container.of(X)
+        root = seed_sequence(self.random_state)
+        schema = infer_schema(frame, min_frequency=self.min_frequency, schema=self.schema)
+        self.clusterer_ = self._fit_clusterer(frame, root)
+        self.batches_ = self.clusterer_.batches_
+        models, ids = self._prepare(frame, schema)
+        logger.info("fitting %d rows in batches of %s columns", len(frame), [len(batch) for batch in self.batches_])
+        with progress_bar(self.verbose, len(models)) as board:
+            self.models_ = Parallel(n_jobs=self.n_jobs)(
+                delayed(_fit_batch)(model, ids[batch], stream(root, "batch", batch), board.watch(batch), batch)
+                for batch, model in enumerate(models)
+            )
+        self.schema_ = Schema({column: schema[column] for column in self.columns_})
+        self.history_ = _join_histories(self.models_)
+        self.epsilon_, self.delta_ = np.inf, 0.0
+        return self
+
+    def _fit_clusterer(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> ColumnClusterer:
+        clusterer = ColumnClusterer() if self.clusterer is None else clone(self.clusterer)
+        if clusterer.random_state is None:
+            clusterer.set_params(random_state=int(stream(root, "clusterer").generate_state(1)[0]))
+        return clusterer.fit(frame)
+
+    def _prepare(self, frame: pd.DataFrame, schema: Schema) -> tuple[list[LSTMTextModel], list[np.ndarray]]:
+        """Return one clone of the template per batch with its tokenizer fitted, and the token ids of each."""
+        models, ids = [], []
+        for batch in self.batches_:
+            model = LSTMTextModel() if self.text_model is None else clone(self.text_model)
+            if model.tokenizer is None:
+                known = {column: schema[column] for column in batch}
+                model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
+            columns = model._check_records(frame[batch], reset=True)
+            models.append(model)
+            ids.append(model._fit_tokenizer(columns))
+        return models, ids
+
+    def sample(self, n_samples: int = 1, *, temperature: float = 1.0, random_state: Any = None) -> Any:
+        """Draw new rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        temperature : float, default=1.0
+            Below 1 the likelier values are drawn more often than they should be, above 1 less often.
+        random_state : int, RandomState, Generator or None, default=None
+            The rows of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
+
+        Returns
+        -------
+        rows : the container that fit was given, shape (n_samples, n_columns)
+            The columns of fit in their order, with their dtypes and a fresh index.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            If `n_samples` is not an int of at least 1, or `temperature` not above 0.
+        """
+        chunks = list(self._draw(n_samples, temperature, random_state))
+        ids = [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+        return self._container.restore(self._decode(ids))
+
+    def sample_iter(
+        self, n_samples: int, *, chunk_size: int = 10_000, temperature: float = 1.0, random_state: Any = None
+    ) -> Iterator[Any]:
+        """Draw new rows a chunk at a time: the rows of ``sample(n_samples)`` in memory that does not grow with them.
+
+        Parameters
+        ----------
+        n_samples : int
+        chunk_size : int, default=10_000
+            Rows per chunk; the last may have fewer. The rows do not depend on it.
+        temperature : float, default=1.0
+        random_state : int, RandomState, Generator or None, default=None
+
+        Yields
+        ------
+        rows : the container that fit was given, shape (chunk_size, n_columns)
+        """
+        check_draw(chunk_size, temperature, name="chunk_size")
+        rest: list[np.ndarray] = []
+        for chunk in self._draw(n_samples, temperature, random_state):
+            rest = [np.concatenate(pair) for pair in zip(rest, chunk, strict=True)] if rest else chunk
+            while len(rest[0]) >= chunk_size:
+                yield self._container.restore(self._decode([ids[:chunk_size] for ids in rest]))
+                rest = [ids[chunk_size:] for ids in rest]
+        if len(rest[0]):
+            yield self._container.restore(self._decode(rest))
+
+    def _draw(self, n_samples: int, temperature: float, random_state: Any) -> Iterator[list[np.ndarray]]:
+        """Yield the token ids of every batch, chunk by chunk, and show how far it is."""
+        check_is_fitted(self)
+        check_draw(n_samples, temperature)
+        from tqdm.auto import tqdm
+
+        root = seed_sequence(random_state)
+        n_rows = min(model._chunk_rows() for model in self.models_)
+        draws = [
+            model._draw_ids(n_samples, stream(root, "batch", batch), temperature, n_rows)
+            for batch, model in enumerate(self.models_)
+        ]
+        with tqdm(total=n_samples, desc="sample", unit="row", delay=3, disable=not self.verbose) as bar:
+            for chunk in zip(*draws, strict=True):
+                yield list(chunk)
+                bar.update(len(chunk[0]))
+
+    def _decode(self, ids: list[np.ndarray]) -> pd.DataFrame:
+        parts = [model.tokenizer_.decode(part) for model, part in zip(self.models_, ids, strict=True)]
+        columns = {column: part[column] for part in parts for column in part.columns}
+        return pd.concat([columns[column] for column in self.columns_], axis=1)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the log-likelihood of every row.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray, shape (n_rows, n_columns)
+
+        Returns
+        -------
+        scores : ndarray of float, shape (n_rows,)
+            In nats: the sum over the batches. See `LSTMTextModel.score_samples` for what a cell scores.
+        """
+        check_is_fitted(self)
+        frame = check_table(X)
+        check_columns(self, X, frame, reset=False)
+        parts = zip(self.models_, self.batches_, strict=True)
+        return np.sum([model.score_samples(frame[batch]) for model, batch in parts], axis=0)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean log-likelihood per row, in nats.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray, shape (n_rows, n_columns)
+        y : ignored
+
+        Returns
+        -------
+        score : float
+        """
+        return float(self.score_samples(X).mean())
+
+    def _check_parameters(self) -> None:
+        check_int(self, "min_frequency", low=1)
+        check_int(self, "verbose", low=0)
+        for name, template in _TEMPLATES.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, template):
+                raise TypeError(
+                    f"The {name!r} parameter of BatchLSTMSynthesizer must be a {template.__name__} or None, got {value!r}."
+                )
+        if self.text_model is not None and self.text_model.random_state is not None:
+            raise ValueError(
+                f"random_state is set on text_model ({self.text_model.random_state!r}), but belongs to the synthesizer "
+                f"(random_state={self.random_state!r}), which gives every batch a stream of its own: set it there alone"
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _fit_batch(
+    model: LSTMTextModel, ids: np.ndarray, seed: np.random.SeedSequence, on_epoch: Any, batch: int
+) -> LSTMTextModel:
+    """Train the model of one batch and return it; runs in any worker and touches nothing else."""
+    try:
+        return model._fit_ids(ids, seed, on_epoch)
+    except Exception as error:
+        error.add_note(f"while fitting batch {batch}, columns {list(model.columns_)}")
+        raise
+
+
+def _join_histories(models: list[LSTMTextModel]) -> pd.DataFrame:
+    histories = [model.history_.assign(batch=batch) for batch, model in enumerate(models)]
+    filled = [history for history in histories if len(history)]
+    return pd.concat(filled, ignore_index=True)[HISTORY] if filled else histories[0]

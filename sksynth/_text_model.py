@@ -1,0 +1,336 @@
+"""LSTMTextModel: one LSTM language model over tokenised records."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from ._defaults import choose_settings
+from ._progress import progress_bar
+from ._random import seed_sequence, stream
+from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
+
+from .tokenizers import CharTokenizer, TableTokenizer
+
+logger = logging.getLogger(__name__)
+
+HISTORY = ["batch", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "epsilon", "delta", "seconds", "best"]
+
+
+class LSTMTextModel(BaseEstimator):
+    """An LSTM language model of records: rows of a table, or lines of text.
+
+    Records are turned into short sequences of tokens by a tokenizer; the network learns to predict each token from those
+    before it, and samples new records token by token. Only tokens that are legal at their place are ever scored or drawn,
+    so that every sample decodes.
+
+    Parameters
+    ----------
+    tokenizer : tokenizer, default=None
+        What turns records into tokens; cloned before it is fitted. None: `TableTokenizer` for tables, `CharTokenizer` for
+        lines of text.
+    embedding_dim : int, default=None
+        Width of the token embedding. None: chosen from the number of rows and slots, like all other None; the values used
+        are in `training_`.
+    rnn_units : int, default=None
+        Units per LSTM layer.
+    n_layers : int, default=1
+        Number of LSTM layers.
+    dropout : float in [0, 1), default=None
+        Share of the hidden units that are dropped, the same ones for all tokens of a row.
+    epochs : int, default=None
+        Passes over the training rows, at most; the learning rate falls to nearly zero over them.
+    batch_size : int, default=None
+        Rows per gradient step.
+    learning_rate : float, default=None
+        Peak of the learning rate, after its warm-up.
+    validation_fraction : float in [0, 1), default=None
+        Share of the rows held out for `val_loss`, the same rows throughout.
+    early_stopping : bool or "auto", default="auto"
+        Stop when `val_loss` has not fallen by `min_delta` for `patience` epochs, and keep the weights of the best epoch.
+        "auto": where rows are held out.
+    patience : int, default=4
+        Epochs without improvement before early stopping.
+    min_delta : float, default=0.0
+        Fall of `val_loss`, in nats per record, that counts as improvement.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the initial weights, the held-out rows, the order of rows and dropout.
+    verbose : int, default=0
+        1 shows a progress bar over the epochs.
+
+    Attributes
+    ----------
+    tokenizer_ : tokenizer
+        The fitted clone of `tokenizer`.
+    history_ : DataFrame
+        One row per epoch: batch, epoch, loss and val_loss (nats per record), accuracy and val_accuracy (share of tokens
+        foreseen), epsilon, delta, seconds, best.
+    training_ : dict
+        Every setting with the value that was used.
+    epsilon_ : float
+        Infinite: training is not differentially private.
+    delta_ : float
+        0.0.
+    n_parameters_ : int
+        Number of trainable weights.
+    n_features_in_ : int
+        Number of columns, of a table.
+    feature_names_in_ : ndarray of str
+        Their names, where all are strings.
+    columns_ : list
+        Their names as they are, of a table.
+
+    Examples
+    --------
+    >>> from sksynth import LSTMTextModel
+    >>> lines = ["ab", "abab", "ababab"] * 20
+    >>> model = LSTMTextModel(rnn_units=8, epochs=2, random_state=0).fit(lines)
+    >>> len(model.sample(3, random_state=0))
+    3
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any = None,
+        *,
+        embedding_dim: int | None = None,
+        rnn_units: int | None = None,
+        n_layers: int = 1,
+        dropout: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        validation_fraction: float | None = None,
+        early_stopping: bool | str = "auto",
+        patience: int = 4,
+        min_delta: float = 0.0,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.tokenizer = tokenizer
+        self.embedding_dim = embedding_dim
+        self.rnn_units = rnn_units
+        self.n_layers = n_layers
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.min_delta = min_delta
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> "LSTMTextModel":
+        """Fit on a table or on lines of text.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns), or list, Series or 1-D array of str
+        y : ignored
+
+        Returns
+        -------
+        self : LSTMTextModel
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or a column is not what it may be.
+        """
+        self._check_parameters()
+        X = self._check_records(X, reset=True)
+        ids = self._fit_tokenizer(X)
+        with progress_bar(self.verbose, 1) as board:
+            return self._fit_ids(ids, seed_sequence(self.random_state), board.watch(0))
+
+    def _fit_tokenizer(self, X: Any) -> np.ndarray:
+        """Fit the tokenizer on checked records and return their token ids."""
+        if self.tokenizer is not None:
+            tokenizer = clone(self.tokenizer)
+        else:
+            tokenizer = CharTokenizer() if self._container is None else TableTokenizer()
+        self.tokenizer_ = tokenizer.fit(X)
+        return self.tokenizer_.encode(X)
+
+    def _fit_ids(self, ids: np.ndarray, seed: np.random.SeedSequence, on_epoch: Any) -> "LSTMTextModel":
+        """Train on the token ids of the fitted tokenizer; set all that fitting sets besides."""
+        from . import core
+
+        grammar = self.tokenizer_.grammar_
+        settings = choose_settings(self, len(ids), grammar)
+        self.training_ = settings
+        self.epsilon_, self.delta_, self.n_parameters_, self._weights = np.inf, 0.0, 0, {}
+        records = []
+        if grammar.n_positions:
+            logger.info("training on %s: %s", core.device_name(), settings)
+            plan = core.Settings(**settings)
+            self._weights, records = core.train(grammar, ids[:, : grammar.n_positions], plan, seed, on_epoch)
+            self.n_parameters_ = core.n_parameters(core.network_shape(grammar, plan))
+        self.history_ = pd.DataFrame(records).reindex(columns=HISTORY).assign(batch=0, epsilon=np.inf, delta=0.0)
+        return self
+
+    def sample(self, n_samples: int = 1, *, temperature: float = 1.0, random_state: Any = None) -> Any:
+        """Draw new records.
+
+        The rows of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        temperature : float, default=1.0
+            Below 1 the likelier tokens are drawn more often than they should be, above 1 less often.
+        random_state : int, RandomState, Generator or None, default=None
+
+        Returns
+        -------
+        records : list of str, or the container that fit was given
+            Exactly `n_samples` records.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError
+            ``n_samples < 1`` or ``temperature <= 0``.
+        """
+        check_is_fitted(self)
+        check_draw(n_samples, temperature)
+        ids = np.concatenate(list(self._draw_ids(n_samples, seed_sequence(random_state), temperature)))
+        records = self.tokenizer_.decode(ids)
+        return self._container.restore(records) if isinstance(records, pd.DataFrame) else records
+
+    def _network(self) -> tuple[Any, dict, Any]:
+        """Return grammar, weights and shape, as the core wants them."""
+        from . import core
+
+        grammar = self.tokenizer_.grammar_
+        return grammar, self._weights, core.network_shape(grammar, core.Settings(**self.training_))
+
+    def _chunk_rows(self) -> int:
+        """Rows per chunk of sampling."""
+        from . import core
+
+        return core.sampling_rows(self._network()[2])
+
+    def _draw_ids(
+        self, n_samples: int, seed: np.random.SeedSequence, temperature: float, chunk_rows: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yield token ids and free digits, chunk by chunk, `n_samples` rows in all."""
+        from . import core
+
+        size = chunk_rows or self._chunk_rows()
+        sampler = core.Sampler(*self._network(), size) if self._weights else None
+        key = int(stream(seed, "identifiers").generate_state(1, np.uint64)[0])
+        for chunk, start in enumerate(range(0, n_samples, size)):
+            tokens = sampler.draw(stream(seed, "tokens", chunk), temperature) if sampler else np.empty((size, 0), np.int32)
+            rng = np.random.default_rng(stream(seed, "free digits", chunk))
+            free = self.tokenizer_.draw_free(range(start, start + size), rng, key)
+            yield np.concatenate([tokens, free], axis=1)[: n_samples - start]
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the log-likelihood of every record.
+
+        A number scores the probability of its cell divided by the count of values of its precision in the cell (by the
+        cell's width where it has no decimal precision); a category that fit did not keep scores as `other`; identifiers
+        score 0.
+
+        Parameters
+        ----------
+        X : what fit takes
+
+        Returns
+        -------
+        scores : ndarray of float, shape (n_records,)
+            In nats.
+        """
+        check_is_fitted(self)
+        X = self._check_records(X, reset=False)
+        from . import core
+
+        ids = self.tokenizer_.encode(X)
+        tokens = ids[:, : self.tokenizer_.grammar_.n_positions]
+        scores = core.log_likelihood(*self._network(), tokens) if self._weights else np.zeros(len(ids))
+        return scores - self.tokenizer_.log_cell_size(ids)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean log-likelihood per record, in nats.
+
+        Parameters
+        ----------
+        X : what fit takes
+        y : ignored
+
+        Returns
+        -------
+        score : float
+        """
+        return float(self.score_samples(X).mean())
+
+    def _check_parameters(self) -> None:
+        for name in ("embedding_dim", "rnn_units", "epochs", "batch_size"):
+            check_int(self, name, low=1, optional=True)
+        check_int(self, "n_layers", low=1)
+        check_int(self, "patience", low=1)
+        check_int(self, "verbose", low=0)
+        check_real(self, "dropout", low=0.0, high=1.0, optional=True)
+        check_real(self, "validation_fraction", low=0.0, high=1.0, optional=True)
+        check_real(self, "learning_rate", low=0.0, closed="neither", optional=True)
+        check_real(self, "min_delta", low=0.0)
+        check_choice(self, "early_stopping", (True, False, "auto"))
+        if self.early_stopping is True and self.validation_fraction == 0:
+            raise ValueError(
+                "early_stopping=True of LSTMTextModel needs rows to watch, got validation_fraction=0: "
+                "set validation_fraction=0.1, or early_stopping=False"
+            )
+
+    def _check_records(self, X: Any, *, reset: bool) -> Any:
+        """Return a table as a frame, lines as they are; remember which in fit, compare with it later."""
+        if _is_lines(X):
+            if reset:
+                self._container = None
+            elif self._container is not None:
+                raise ValueError(
+                    "X has one dimension, but LSTMTextModel was fitted on a table. Reshape your data to rows by columns"
+                )
+            return X
+        frame = check_table(X)
+        if not reset and self._container is None:
+            raise ValueError(f"X is a table of shape {frame.shape}, but LSTMTextModel was fitted on lines: pass a list of str")
+        check_columns(self, X, frame, reset=reset)
+        if reset:
+            self._container = Container.of(X)
+        return frame
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        tags.input_tags.one_d_array = False
+        tags.input_tags.string = True
+        tags.input_tags.allow_nan = True
+        tags.non_deterministic = False
+        return tags
+
+
+def _is_lines(X: Any) -> bool:
+    """Tell lines of text from a table; one-dimensional numbers are neither and left to `check_table` to refuse."""
+    if isinstance(X, pd.Series):
+        return X.dtype == object or isinstance(X.dtype, pd.StringDtype)
+    if isinstance(X, np.ndarray):
+        return X.ndim == 1 and X.dtype.kind in "OU"
+    return isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], str)
+
+
+def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
+    """Refuse what `sample` cannot draw."""
+    if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
+        raise TypeError(f"{name} must be an int >= 1, got {n_samples!r}")
+    if n_samples < 1:
+        raise ValueError(f"{name} must be an int >= 1, got {n_samples!r}")
+    if not isinstance(temperature, int | float | np.number) or not np.isfinite(temperature) or temperature <= 0:
+        raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")

@@ -1,0 +1,177 @@
+"""Columns of dates, times and durations as whole ticks, and back: shared by schema inference and the codecs.
+
+A *tick* is one step of the field's resolution. Ticks of a column with a time zone count in UTC; those of whole days on its
+own calendar.
+"""
+
+import re
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from ._values import NANOSECONDS, column_of
+
+FORMATS = (
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+)
+"""What strings have to be written in, all of them and exactly, to count as dates."""
+
+
+def date_format(values: pd.Series) -> str | None:
+    """Return the format in which all strings are written exactly, or None."""
+    distinct = pd.Series(values.dropna().unique(), dtype=object)
+    return next((format for format in FORMATS if len(distinct) and _is_written(distinct, format)), None)
+
+
+def _is_written(values, format):
+    try:
+        datetime.strptime(values[0], format)  # most columns are no dates, and their first value tells
+    except (TypeError, ValueError):
+        return False
+    stamps = pd.to_datetime(values, format=format, errors="coerce")
+    return bool(stamps.notna().all()) and bool((stamps.dt.strftime(format) == values).all())
+
+
+def unit_of(field) -> str:
+    """Return the unit in which a column of stamps or durations is stored: s, ms, us or ns."""
+    found = re.match(r"(datetime|timedelta)64\[(\w+)", field.dtype)
+    if found:
+        return found[2]
+    return "us" if "%f" in field.format else "s"
+
+
+def ticks_per(unit: str, resolution: str) -> int:
+    """Return the number of units in a tick."""
+    return max(1, NANOSECONDS[resolution] // NANOSECONDS[unit])
+
+
+def coarsest(units: np.ndarray, unit: str) -> str:
+    """Return the coarsest resolution at which all counts of units are whole."""
+    return next(name for name in NANOSECONDS if ticks_per(unit, name) == 1 or not (units % ticks_per(unit, name)).any())
+
+
+def stamp_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarray]:
+    """Return stamps as int64 counts of the column's unit since 1970, and where they are missing.
+
+    Parameters
+    ----------
+    values : Series
+        Of dates, or of strings in ``field.format``.
+    field : Datetime
+        With its dtype, time zone and resolution and, for strings, its format.
+    column : hashable
+        For messages.
+
+    Raises
+    ------
+    ValueError
+        If a cell is not a date.
+    """
+    missing = values.isna().to_numpy()
+    stamps = values
+    if missing.all():
+        return np.zeros(len(values), np.int64), missing
+    if field.format is not None and not types.is_datetime64_any_dtype(values.dtype):
+        expected = f"dates written as {field.format}"
+        if types.infer_dtype(values, skipna=True) != "string":
+            _refuse(values, ~missing & ~values.map(lambda cell: isinstance(cell, str)).to_numpy(bool), column, expected)
+        stamps = pd.to_datetime(values.astype(object), format=field.format, errors="coerce")
+        _refuse(values, stamps.isna().to_numpy() & ~missing, column, expected)
+    elif not types.is_datetime64_any_dtype(values.dtype):
+        _refuse(values, ~missing, column, "dates")
+    if (field.tz is None) != (stamps.dt.tz is None):
+        expected = "no time zone" if field.tz is None else f"the time zone {field.tz}"
+        raise ValueError(f"column {column!r}: expected dates with {expected}, got {values.dtype}; use .dt.tz_localize")
+    if field.tz is not None:
+        stamps = stamps.dt.tz_convert(field.tz if field.resolution == "D" else "UTC").dt.tz_localize(None)
+    counts = stamps.dt.as_unit(unit_of(field)).to_numpy().view(np.int64)
+    return np.where(missing, 0, counts), missing
+
+
+def duration_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarray]:
+    """Return durations as int64 counts of the column's unit, and where they are missing; as `stamp_units`."""
+    missing = values.isna().to_numpy()
+    if missing.all():
+        return np.zeros(len(values), np.int64), missing
+    if not types.is_timedelta64_dtype(values.dtype):
+        _refuse(values, ~missing, column, "durations")
+    counts = values.dt.as_unit(unit_of(field)).to_numpy().view(np.int64)
+    return np.where(missing, 0, counts), missing
+
+
+def _refuse(values, bad, column, expected):
+    if bad.any():
+        example = values[bad].tolist()[0]
+        raise ValueError(
+            f"column {column!r}: expected {expected}, got {example!r}; remove it, or give it another field in schema"
+        )
+
+
+def stamps_of(ticks: np.ndarray, missing: np.ndarray, field, marker=np.nan) -> pd.Series:
+    """Return the column of dates at `ticks`; the inverse of `stamp_units` where these are whole ticks.
+
+    Local midnights that a change of the clock skips or repeats become the first instant of their day.
+    """
+    unit = unit_of(field)
+    stamps = pd.Series((ticks * ticks_per(unit, field.resolution)).astype(f"datetime64[{unit}]"))
+    if field.format is not None:
+        codes, distinct = pd.factorize(stamps)
+        written = pd.Series(distinct).dt.strftime(field.format).to_numpy(object)
+        return column_of(written[codes], missing, field.dtype, marker)
+    if field.tz is not None and field.resolution == "D":
+        ambiguous = np.ones(len(stamps), bool)
+        stamps = stamps.dt.tz_localize(field.tz, ambiguous=ambiguous, nonexistent="shift_forward")
+    elif field.tz is not None:
+        stamps = stamps.dt.tz_localize("UTC").dt.tz_convert(field.tz)
+    return stamps.mask(missing).astype(field.dtype)
+
+
+def durations_of(ticks: np.ndarray, missing: np.ndarray, field) -> pd.Series:
+    """Return the column of durations at `ticks`."""
+    unit = unit_of(field)
+    durations = pd.Series((ticks * ticks_per(unit, field.precision)).astype(f"timedelta64[{unit}]"))
+    return durations.mask(missing).astype(field.dtype)
+
+
+def duration_at(tick: int, field) -> pd.Timedelta:
+    """Return one tick as a Timedelta."""
+    return durations_of(np.array([tick]), np.zeros(1, bool), field)[0]
+
+
+def stamp_at(tick: int, field) -> pd.Timestamp:
+    """Return one tick as a Timestamp, in the field's time zone."""
+    plain = field.replace(format=None, dtype=f"datetime64[{unit_of(field)}{', ' + field.tz if field.tz else ''}]")
+    return stamps_of(np.array([tick]), np.zeros(1, bool), plain)[0]
+
+
+def tick_of(stamp: pd.Timestamp, field, *, up: bool) -> int:
+    """Return the tick of a Timestamp, rounded up or down where it lies between two."""
+    if field.tz is not None:
+        stamp = stamp.tz_localize(field.tz) if stamp.tz is None else stamp
+        stamp = stamp.tz_convert(field.tz if field.resolution == "D" else "UTC").tz_localize(None)
+    elif stamp.tz is not None:
+        stamp = stamp.tz_localize(None)
+    return _round(stamp, unit_of(field), field.resolution, up)
+
+
+def duration_tick(duration: pd.Timedelta, field, *, up: bool) -> int:
+    """Return the tick of a Timedelta, rounded up or down where it lies between two."""
+    return _round(duration, unit_of(field), field.precision, up)
+
+
+def _round(moment, unit, resolution, up):
+    """Return moment in ticks, by way of Python's integers so that nothing overflows."""
+    count = int(moment.asm8.astype(np.int64)) * NANOSECONDS[moment.unit]
+    size = NANOSECONDS[resolution]
+    return -(-count // size) if up else count // size

@@ -1,0 +1,161 @@
+"""Columns of numbers and times as plain numpy arrays, and back: shared by schema inference and the codecs."""
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+NANOSECONDS = {
+    "D": 86_400_000_000_000,
+    "h": 3_600_000_000_000,
+    "min": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+    "ns": 1,
+}
+"""Nanoseconds in a tick, by resolution, coarse to fine."""
+
+NUMERIC_KINDS = ("integer", "floating", "mixed-integer-float")
+"""What `pandas.api.types.infer_dtype` calls object columns that are numbers."""
+
+
+def numbers(values: pd.Series, column) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column's numbers as int64, uint64 or float64 (0 or nan where missing), and where it is missing.
+
+    Raises
+    ------
+    ValueError
+        If the column holds anything else than numbers, or integers beyond 64 bits.
+    """
+    missing = values.isna().to_numpy()
+    dtype = values.dtype
+    if missing.all():
+        return np.zeros(len(values), np.int64), missing
+    if types.is_integer_dtype(dtype):
+        wide = np.uint64 if types.is_unsigned_integer_dtype(dtype) else np.int64
+        filled = values.fillna(0) if missing.any() else values
+        return filled.to_numpy(wide), missing
+    if types.is_float_dtype(dtype):
+        return values.to_numpy(np.float64, na_value=np.nan), missing
+    if types.is_object_dtype(dtype) and types.infer_dtype(values, skipna=True) in NUMERIC_KINDS:
+        return _object_numbers(values, missing, column), missing
+    cells = values[~missing].tolist()
+    bad = next((cell for cell in cells if isinstance(cell, bool) or not types.is_number(cell)), cells[0])
+    raise ValueError(f"column {column!r}: expected numbers, got {bad!r}; remove it, or give it another field in schema")
+
+
+def _object_numbers(values, missing, column):
+    if types.infer_dtype(values, skipna=True) != "integer":
+        return values.where(~missing, np.nan).to_numpy(np.float64)
+    filled = values.where(~missing, 0)
+    for wide in (np.int64, np.uint64):
+        try:
+            return filled.to_numpy(wide)
+        except OverflowError:
+            continue
+    largest = max(values[~missing], key=abs)
+    raise ValueError(f"column {column!r}: got integers beyond 64 bits, e.g. {largest!r}; store them as strings or floats")
+
+
+def decimal_places(values: np.ndarray, dtype: str) -> int | str:
+    """Return the smallest number of decimal places, up to 12, that tells all floats exactly; else ``"continuous"``.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+    dtype : str
+        Of the column; a rounded value must be the same in float16 and float32.
+    """
+    values = np.unique(values)
+    narrow = {"float16": np.float16, "float32": np.float32}.get(dtype.lower(), np.float64)
+    largest = np.abs(values).max(initial=0.0)
+    sample = values[:: max(1, len(values) // 1000)]
+    for places in range(13):
+        if largest * 10.0**places >= 2.0**53:
+            break
+        if _exact(sample, places, narrow) and _exact(values, places, narrow):
+            return places
+    return "continuous"
+
+
+def _exact(values, places, narrow):
+    return bool((narrow(np.rint(values * 10.0**places) / 10.0**places) == narrow(values)).all())
+
+
+def integers_between(values: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return numbers as whole numbers clipped to [low, high]: int64, or uint64 where low >= 0.
+
+    Parameters
+    ----------
+    values : ndarray of int64, uint64 or float64
+    low, high : int
+        Within int64 where low < 0, else within uint64.
+    """
+    wide = np.uint64 if low >= 0 else np.int64
+    if values.dtype.kind == "f":
+        edge = np.nextafter(2.0**64 if low >= 0 else 2.0**63, 0)
+        values = np.rint(np.clip(values, max(float(low), -(2.0**63)), min(float(high), edge))).astype(wide)
+    info = np.iinfo(values.dtype)
+    bounded = np.clip(values, max(low, info.min), max(info.min, min(high, info.max)))
+    return np.clip(bounded.astype(wide), wide(low), wide(high))
+
+
+def nullable_dtype(dtype: str) -> str:
+    """Return the name of a dtype like `dtype` that can hold missing cells, such as ``Int64`` for ``int64``."""
+    if dtype == "bool":
+        return "boolean"
+    if dtype.startswith("uint") and "[" not in dtype:
+        return "UI" + dtype[2:]
+    return dtype.capitalize() if dtype.startswith("int") and "[" not in dtype else dtype
+
+
+def column_of(values: np.ndarray, missing: np.ndarray, dtype: str, marker=np.nan) -> pd.Series:
+    """Return plain values as a column of `dtype` with `missing` cells; of its nullable kind where it needs one.
+
+    `marker` is what stands for a missing cell in an object column.
+    """
+    if dtype == "object":
+        values = values.astype(object)
+        values[missing] = marker
+        return pd.Series(values, dtype=object)
+    if not missing.any():
+        return pd.Series(values).astype(dtype)
+    if values.dtype.kind == "f" and dtype.startswith("float"):
+        return pd.Series(np.where(missing, np.nan, values)).astype(dtype)
+    return pd.Series(values).astype(nullable_dtype(dtype)).mask(missing)
+
+
+def missing_marker(values: pd.Series):
+    """Return what stands for a missing cell in an object column: its first missing cell, or nan."""
+    missing = values.isna()
+    return values[missing].iloc[0] if values.dtype == object and missing.any() else np.nan
+
+
+def positions_of(values: pd.Series, wanted: tuple) -> np.ndarray:
+    """Return where in `wanted` each value is; -1 where it is not. 1, 1.0, True and "1" are four values."""
+    wanted = pd.Index(list(wanted), dtype=object)
+    kinds = types.infer_dtype(wanted), types.infer_dtype(values, skipna=True)
+    if any(kind.startswith("mixed") for kind in kinds) or ("boolean" in kinds and kinds[0] != kinds[1]):
+        return pd.Index(wanted.map(typed_key), dtype=object).get_indexer(pd.Index(values.map(typed_key), dtype=object))
+    return wanted.get_indexer(pd.Index(values.astype(object), dtype=object))
+
+
+def typed_key(value) -> str:
+    """Return a text that tells a scalar and its type."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return f"{type(value).__name__}:{value!r}"
+
+
+def typed_counts(values: pd.Series) -> tuple[list, np.ndarray]:
+    """Return the distinct values of a column, levels in their order and others sorted, and the number of rows of each."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels, codes = values.cat.categories, values.cat.codes.to_numpy()
+        counts = np.bincount(codes[codes >= 0], minlength=len(levels))
+        return [level for level, count in zip(levels.tolist(), counts, strict=True) if count], counts[counts > 0]
+    present = values.dropna()
+    mixed = types.infer_dtype(present).startswith("mixed")
+    keys = present.map(typed_key) if mixed else present
+    codes, distinct = pd.factorize(keys, sort=True)
+    first = np.unique(codes, return_index=True)[1]
+    values = present.iloc[first].astype(object) if mixed else distinct
+    return values.tolist(), np.bincount(codes, minlength=len(distinct))

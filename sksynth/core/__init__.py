@@ -1,0 +1,20 @@
+"""The training core: token ids and weights in, weights and token ids out. The only room that imports TensorFlow."""
+
+from ._quiet import quiet_import
+
+quiet_import()
+
+from ._sampling import Sampler, log_likelihood, sampling_rows  # noqa: E402
+from ._training import EpochState, Settings, device_name, n_parameters, network_shape, train  # noqa: E402
+
+__all__ = [
+    "EpochState",
+    "Sampler",
+    "Settings",
+    "device_name",
+    "log_likelihood",
+    "n_parameters",
+    "network_shape",
+    "sampling_rows",
+    "train",
+]

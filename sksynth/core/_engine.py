@@ -1,0 +1,66 @@
+"""Compiled networks, kept per process and lent to one fit, scoring or sampling at a time."""
+
+import threading
+from collections import OrderedDict
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from ._network import NetworkShape, RowModel
+
+_IDLE: "OrderedDict[tuple, list[RowModel]]" = OrderedDict()
+_LOCK = threading.Lock()
+_MAX_IDLE = 24  # compiled networks kept; the one unused for longest goes first
+
+Weights = dict[str, np.ndarray]
+
+
+@contextmanager
+def borrowed(shape: NetworkShape, *, jit_compile: bool = False, steps_per_execution: int = 1):
+    """Lend a compiled `RowModel` of this shape; its weights are whatever its last user left there.
+
+    Tracing and compilation outlive the loan, so that folds, candidates, refits and chunks of one shape compile once.
+    """
+    key = (shape, jit_compile, steps_per_execution)
+    with _LOCK:
+        idle = _IDLE.get(key)
+        model = idle.pop() if idle else None
+    if model is None:
+        model = _compiled(shape, jit_compile, steps_per_execution)
+    try:
+        yield model
+    finally:
+        with _LOCK:
+            _IDLE.setdefault(key, []).append(model)
+            _IDLE.move_to_end(key)
+            while sum(map(len, _IDLE.values())) > _MAX_IDLE:
+                oldest = next(iter(_IDLE))
+                _IDLE[oldest].pop()
+                if not _IDLE[oldest]:
+                    del _IDLE[oldest]
+
+
+def _compiled(shape, jit_compile, steps_per_execution) -> RowModel:
+    model = RowModel(shape, jit_compile=jit_compile)
+    optimizer = keras.optimizers.Adam(model.plan(), beta_2=0.99, global_clipnorm=model.clipnorm)
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer=optimizer, jit_compile=False, steps_per_execution=steps_per_execution)
+    return model
+
+
+def load(model: RowModel, weights: Weights) -> None:
+    """Put weights into a borrowed network."""
+    for variable in model.weights:
+        if variable.name in weights:
+            variable.assign(weights[variable.name])
+
+
+def unload(model: RowModel) -> Weights:
+    """Copy the weights out of a borrowed network; what only training needs stays behind."""
+    return {v.name: np.array(v) for v in model.trainable_variables} | {v.name: np.array(v) for v in model.priors}
+
+
+def reset_optimizer(model: RowModel) -> None:
+    for variable in model.optimizer.variables:
+        variable.assign(np.zeros(variable.shape, variable.dtype))

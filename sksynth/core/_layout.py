@@ -1,0 +1,135 @@
+"""How the slots of a grammar are laid out for the compiled network: padded, grouped, in one canonical order.
+
+Compiled steps are cached by shape, so two tables, folds or candidates share one compilation whenever their `Layout.shape`
+is the same: block sizes are padded to a few sizes, slots of equal shape form a *group* whose heads run as one batched
+matrix product, and everything else (order of reading, priors, sizes before padding) is passed as data.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from .._grammar import Grammar
+
+ILLEGAL = np.float32(-1e9)  # added to the logits of tokens that a state forbids
+PRIOR_WEIGHT = 0.5  # pseudo-count of a token that was never seen, in the priors
+
+
+class Group(NamedTuple):
+    """Slots of one padded shape: their heads are evaluated together."""
+
+    n_tokens: int
+    n_states: int
+    repeat: int
+    n_slots: int
+
+    @property
+    def n_positions(self) -> int:
+        return self.n_slots * self.repeat
+
+
+def _padded(size: int, least: int = 8) -> int:
+    """Return the next power of two: few sizes, so few groups and few compilations."""
+    return max(least, 1 << (size - 1).bit_length())
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The canonical order of a grammar's positions, and the arrays that the network needs beside its weights.
+
+    Canonical order is group by group, slot by slot; `canonical[i]` is the grammar's position at canonical place i, and
+    `order[t]` is the canonical place that is read at time t (here: the order of the grammar's own runs).
+    """
+
+    grammar: Grammar
+
+    @cached_property
+    def _keys(self) -> list[tuple[int, bool, int]]:
+        return [(_padded(slot.n_tokens), slot.n_states > 1, slot.repeat) for slot in self.grammar.slots]
+
+    @cached_property
+    def slots(self) -> np.ndarray:
+        """Indices of the grammar's slots in canonical order."""
+        return np.array(sorted(range(len(self._keys)), key=lambda index: (self._keys[index], index)), int)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups in canonical order: what a compilation depends on."""
+        groups = []
+        for key in sorted(set(self._keys)):
+            members = [slot for slot, other in zip(self.grammar.slots, self._keys, strict=True) if other == key]
+            states = max(slot.n_states for slot in members)
+            groups.append(Group(key[0], _padded(states) if key[1] else 1, key[2], len(members)))
+        return tuple(groups)
+
+    @cached_property
+    def canonical(self) -> np.ndarray:
+        positions = self.grammar.slot_of_position
+        return np.concatenate([np.flatnonzero(positions == index) for index in self.slots])
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        return np.argsort(self.canonical).astype(np.int32)
+
+    @cached_property
+    def runs(self) -> np.ndarray:
+        """Index of the run that every canonical place belongs to, and shape (n_positions,)."""
+        run_of_position = np.cumsum(self.grammar.run_starts) - 1
+        return run_of_position[self.canonical].astype(np.int32)
+
+    def reading_order(self, runs: np.ndarray) -> np.ndarray:
+        """Return `order` for reading whole runs in the sequence `runs`."""
+        rank = np.empty(len(runs), int)
+        rank[runs] = np.arange(len(runs))
+        return np.lexsort((self.canonical, rank[self.runs])).astype(np.int32)
+
+    def rows(self, ids: np.ndarray) -> np.ndarray:
+        """Return tokens and states side by side in canonical order, shape (n_rows, 2 * n_positions), int16 where it fits."""
+        states = self.grammar.states(ids)
+        rows = np.concatenate([ids[:, self.canonical], states[:, self.canonical]], axis=1)
+        return rows.astype(np.int16 if rows.size == 0 or rows.max() < 2**15 else np.int32)
+
+    def pad(self, blocks: list[np.ndarray], fill=0.0) -> list[np.ndarray]:
+        """Stack per-slot arrays of shape (..., n_states, n_tokens) or (n_tokens, ...) by group; see `unpad`."""
+        padded, start = [], 0
+        for group in self.groups:
+            members = self.slots[start : start + group.n_slots]
+            start += group.n_slots
+            stack = np.full((group.n_slots, group.n_states, group.n_tokens), fill, np.float32)
+            for place, index in enumerate(members):
+                block = blocks[index]
+                stack[place, : block.shape[0], : block.shape[1]] = block
+            padded.append(stack)
+        return padded
+
+    def transitions(self) -> list[np.ndarray]:
+        """Next states by group, int32, shape (n_slots, n_states, n_tokens); 0 where illegal."""
+        tables = [np.maximum(slot.transitions, 0) for slot in self.grammar.slots]
+        return [table.astype(np.int32) for table in self.pad(tables)]
+
+    def legal(self) -> list[np.ndarray]:
+        """0 where a token is legal in a state, ILLEGAL elsewhere, padding included."""
+        tables = [np.where(slot.transitions >= 0, np.float32(0), ILLEGAL) for slot in self.grammar.slots]
+        return self.pad(tables, ILLEGAL)
+
+    def unsampled(self) -> list[np.ndarray]:
+        """ILLEGAL for tokens that are legal but never drawn, 0 elsewhere."""
+        tables = [
+            np.broadcast_to(np.where(s.unsampled, ILLEGAL, np.float32(0)), s.transitions.shape) for s in self.grammar.slots
+        ]
+        return self.pad(tables)
+
+    def priors(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Log of the smoothed share of every token in its state, ILLEGAL where forbidden: where the logits start."""
+        n = len(self.canonical)
+        ids, states = (np.empty((len(rows), n), np.int32) for _ in range(2))
+        ids[:, self.canonical], states[:, self.canonical] = rows[:, :n], rows[:, n:]
+        tables = []
+        for slot, counts in zip(self.grammar.slots, self.grammar.counts(ids, states), strict=True):
+            allowed = slot.transitions >= 0
+            smooth = np.where(allowed, counts + PRIOR_WEIGHT / max(slot.n_tokens, 1), 0.0)
+            share = smooth / np.maximum(smooth.sum(axis=1, keepdims=True), 1e-30)
+            tables.append(np.where(allowed, np.log(np.maximum(share, 1e-30)), ILLEGAL).astype(np.float32))
+        return self.pad(tables, ILLEGAL)

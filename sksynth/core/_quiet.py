@@ -1,0 +1,35 @@
+"""Import TensorFlow without its chatter."""
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+
+
+@contextmanager
+def _stderr_aside():
+    """Send what C code writes to standard error to a file; show it after all if the block fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as aside:
+        kept = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def quiet_import() -> None:
+    """Import TensorFlow; what it says at its start, before it can be told to be quiet, is not shown."""
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _stderr_aside():
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()

@@ -1,0 +1,409 @@
+"""What a column is: the kinds of field, and the schema of a table.
+
+A field says which values a column may hold. ``None`` means "take it from the data": `infer_schema` returns the same fields,
+completed. A domain that the user gives is public knowledge and is used as it is; a domain taken from the data is such that no
+single row determines it (see ``min_frequency``).
+"""
+
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import KW_ONLY, asdict, dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from ._plain import from_plain, to_plain
+
+__all__ = ["Boolean", "Category", "Datetime", "Field", "Identifier", "Number", "Schema", "Text", "infer_schema"]
+
+RESOLUTIONS = ("D", "h", "min", "s", "ms", "us", "ns")
+
+
+@dataclass(frozen=True)
+class Field:
+    """What all kinds of field have in common.
+
+    Parameters
+    ----------
+    nullable : bool, optional
+        Whether a cell may be missing. None: if one is missing in the data.
+    dtype : str, optional
+        Name of the pandas dtype in which the column comes back. None: the data's.
+    n_folded : int, optional
+        Set by `infer_schema`: the number of rows whose value the field does not hold. It folds rare categories into *other*
+        and clips numbers and dates to the bounds. None: not completed yet, and then every value must fit.
+    """
+
+    kind: ClassVar[str] = ""
+    _: KW_ONLY
+    nullable: bool | None = None
+    dtype: str | None = None
+    n_folded: int | None = None
+
+    def replace(self, **changes) -> "Field":
+        """Return a copy of the field with some of its attributes changed."""
+        return replace(self, **changes)
+
+    def describe_domain(self) -> str:
+        """Return the values that the field holds, as a short text."""
+        return ""
+
+    def describe_folded(self) -> str:
+        """Return what of the data the field does not hold, as a short text; empty where it holds everything."""
+        return f"{self.n_folded} rows" if self.n_folded else ""
+
+
+def _check_bounds(field, convert):
+    for bound in ("low", "high"):
+        if getattr(field, bound) is not None:
+            object.__setattr__(field, bound, convert(bound, getattr(field, bound)))
+    if field.low is not None and field.high is not None and field.low > field.high:
+        raise ValueError(f"{field.kind}: got low={field.low} above high={field.high}, expected low <= high; swap them")
+
+
+@dataclass(frozen=True)
+class Category(Field):
+    """One of a list of values.
+
+    Parameters
+    ----------
+    categories : sequence of str, int, float, bool, Timestamp or Timedelta, optional
+        The values that are sampled. None: those that at least ``min_frequency`` rows hold.
+    other : scalar, optional
+        The label under which all other values are sampled. None: they are scored as *other*, and never sampled.
+    ordered : bool, optional
+        Whether the restored categorical column is ordered.
+    nullable, dtype, n_folded
+        See `Field`. ``dtype="category[str]"`` is a categorical column with levels of dtype ``str``.
+    levels : sequence, optional
+        All levels of the restored categorical column, those that no row holds included. Only for category dtypes.
+    n_folded_values : int, optional
+        Set by `infer_schema`: the number of distinct values in the folded rows.
+
+    Examples
+    --------
+    >>> Category(["red", "green"], other="something else").categories
+    ('red', 'green')
+    """
+
+    kind: ClassVar[str] = "category"
+    categories: tuple | None = None
+    _: KW_ONLY
+    other: Hashable = None
+    ordered: bool | None = None
+    levels: tuple | None = None
+    n_folded_values: int | None = None
+
+    def __post_init__(self):
+        for name in ("categories", "levels"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+                raise TypeError(f"Category: {name} must be a sequence of values, got {values!r}; put it in a list")
+            object.__setattr__(self, name, _scalars(name, values))
+
+    def describe_domain(self) -> str:
+        """Return the number of categories and the first few."""
+        categories = self.categories or ()
+        shown = ", ".join(str(value) for value in categories[:4]) + (", ..." if len(categories) > 4 else "")
+        label = "" if self.other is None else f"; other: {self.other}"
+        return f"{len(categories)}: {shown}{label}" if categories else "no values" + label
+
+    def describe_folded(self) -> str:
+        """Return the number of folded rows and of their distinct values."""
+        return f"{self.n_folded} rows ({self.n_folded_values} values)" if self.n_folded else ""
+
+
+def _scalars(name, values) -> tuple:
+    out = tuple(value.item() if isinstance(value, np.generic) else value for value in values)
+    seen = {(type(value), value) for value in out}
+    if len(seen) < len(out):
+        twice = next(value for i, value in enumerate(out) if (type(value), value) in {(type(v), v) for v in out[:i]})
+        raise ValueError(f"Category: {name} must be distinct, got {twice!r} twice; remove one")
+    if any(pd.isna(value) for value in out):
+        raise ValueError(f"Category: {name} must not hold missing values; say nullable=True instead")
+    return out
+
+
+@dataclass(frozen=True)
+class Number(Field):
+    """A number between two bounds.
+
+    Parameters
+    ----------
+    low, high : int, float or Timedelta, optional
+        Bounds, both included. None: the ``min_frequency``-th smallest and largest value.
+    precision : int or "continuous", optional
+        Number of decimal places; "continuous" for floats that no number of decimals (up to 12) tells apart. None: the
+        smallest number of places at which the data is exact. Of durations: "D", "h", "min", "s", "ms", "us" or "ns".
+    nullable, dtype, n_folded
+        See `Field`. A timedelta column is a Number whose bounds are Timedeltas.
+
+    Examples
+    --------
+    >>> Number(0, 120).describe_domain()
+    '0 .. 120'
+    """
+
+    kind: ClassVar[str] = "number"
+    low: float | None = None
+    high: float | None = None
+    _: KW_ONLY
+    precision: int | str | None = None
+
+    def __post_init__(self):
+        _check_bounds(self, self._as_bound)
+        precision = self.precision
+        whole = isinstance(precision, int | np.integer) and not isinstance(precision, bool) and 0 <= precision <= 12
+        if precision is not None and precision not in ("continuous", *RESOLUTIONS) and not whole:
+            raise ValueError(
+                f"Number: precision must be 0 to 12 decimal places or 'continuous', or of durations {', '.join(RESOLUTIONS)}; "
+                f"got {precision!r}"
+            )
+
+    @staticmethod
+    def _as_bound(name, value):
+        if isinstance(value, np.timedelta64 | pd.Timedelta):
+            return pd.Timedelta(value)
+        value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"Number: {name} must be a number or a Timedelta, got {value!r}")
+        if not np.isfinite(float(value)):
+            raise ValueError(f"Number: {name} must be finite, got {value!r}; leave it out to take it from the data")
+        return value
+
+    def describe_domain(self) -> str:
+        """Return the bounds and the number of decimals."""
+        if self.low is None or self.high is None:
+            return "no values"
+        precision = f", {self.precision} decimals" if isinstance(self.precision, int) else f", by {self.precision}"
+        precision = {0: "", None: "", "continuous": ", continuous", 1: ", 1 decimal"}.get(self.precision, precision)
+        return f"{self.low} .. {self.high}{precision}"
+
+
+@dataclass(frozen=True)
+class Boolean(Field):
+    """True or False; both are always legal.
+
+    Parameters
+    ----------
+    nullable, dtype, n_folded
+        See `Field`.
+    """
+
+    kind: ClassVar[str] = "boolean"
+
+    def describe_domain(self) -> str:
+        """Return the two values."""
+        return "False, True"
+
+
+@dataclass(frozen=True)
+class Datetime(Field):
+    """A point in time between two bounds.
+
+    Parameters
+    ----------
+    low, high : Timestamp or str, optional
+        Bounds, both included. None: the ``min_frequency``-th smallest and largest value.
+    resolution : {"D", "h", "min", "s", "ms", "us", "ns"}, optional
+        The finest part that values differ in; finer parts are zero. None: the data's.
+    format : str, optional
+        The strftime format of a column that holds dates as strings, such as ``"%Y-%m-%d"``.
+    tz : str, optional
+        The time zone of a column that has one.
+    nullable, dtype, n_folded
+        See `Field`.
+
+    Examples
+    --------
+    >>> Datetime("2020-01-01", "2024-12-31", resolution="D").describe_domain()
+    '2020-01-01 .. 2024-12-31, by D'
+    """
+
+    kind: ClassVar[str] = "datetime"
+    low: pd.Timestamp | None = None
+    high: pd.Timestamp | None = None
+    _: KW_ONLY
+    resolution: str | None = None
+    format: str | None = None
+    tz: str | None = None
+
+    def __post_init__(self):
+        _check_bounds(self, lambda name, value: pd.Timestamp(value))
+        if self.resolution is not None and self.resolution not in RESOLUTIONS:
+            raise ValueError(f"Datetime: resolution must be one of {', '.join(RESOLUTIONS)}, got {self.resolution!r}")
+
+    def describe_domain(self) -> str:
+        """Return the bounds and the resolution."""
+        if self.low is None or self.high is None:
+            return "no values"
+        low, high = (str(bound.date()) if self.resolution == "D" else str(bound) for bound in (self.low, self.high))
+        return f"{low} .. {high}, by {self.resolution}" + (f", as {self.format}" if self.format else "")
+
+
+@dataclass(frozen=True)
+class Text(Field):
+    """Free text.
+
+    Parameters
+    ----------
+    max_length : int, optional
+        The largest number of characters. None: the tokenizer takes it from the data.
+    nullable, dtype, n_folded
+        See `Field`.
+    """
+
+    kind: ClassVar[str] = "text"
+    max_length: int | None = None
+
+    def __post_init__(self):
+        if self.max_length is not None and not (isinstance(self.max_length, int | np.integer) and self.max_length >= 1):
+            raise ValueError(f"Text: max_length must be a positive number of characters, got {self.max_length!r}")
+
+    def describe_domain(self) -> str:
+        """Return the largest length."""
+        return "any" if self.max_length is None else f"up to {self.max_length} characters"
+
+
+@dataclass(frozen=True)
+class Identifier(Field):
+    """A value of its own in every row: a key. Its values are not learned; sampled ones are fresh, of the same pattern.
+
+    Parameters
+    ----------
+    pattern : str, optional
+        Such as ``"CUST-[0-9]{6}"``. None: the tokenizer learns it from the data.
+    nullable, dtype, n_folded
+        See `Field`.
+    """
+
+    kind: ClassVar[str] = "identifier"
+    pattern: str | None = None
+
+    def describe_domain(self) -> str:
+        """Return the pattern."""
+        return f"{self.pattern or 'a pattern'}, unique, none of the data's"
+
+
+KINDS = {cls.kind: cls for cls in (Category, Number, Boolean, Datetime, Text, Identifier)}
+
+
+class Schema(dict):
+    """Fields by column name: a dict that checks what is put in, prints as a table, and goes through JSON.
+
+    Parameters
+    ----------
+    fields : mapping or iterable of pairs, optional
+        Column name to `Field`.
+
+    Examples
+    --------
+    >>> schema = Schema({"age": Number(0, 120, dtype="int64", nullable=False)})
+    >>> schema
+    column  kind    domain    missing  dtype  folded
+    age     number  0 .. 120  no       int64
+    >>> Schema.from_json(schema.to_json()) == schema
+    True
+    """
+
+    def __init__(self, fields=()):
+        super().__init__()
+        self.update(fields)
+
+    def __setitem__(self, column, field):
+        if not isinstance(field, Field):
+            hint = f"; write {field.__name__}()" if isinstance(field, type) and issubclass(field, Field) else ""
+            raise TypeError(f"column {column!r}: expected one of sksynth.fields' kinds of field, got {field!r}{hint}")
+        super().__setitem__(column, field)
+
+    def update(self, fields=(), /, **more):
+        """Set several fields, as `dict.update`."""
+        for column, field in dict(fields, **more).items():
+            self[column] = field
+
+    def copy(self) -> "Schema":
+        """Return a copy that can be changed without changing this schema."""
+        return Schema(self)
+
+    def __repr__(self):
+        missing = {None: "", True: "yes", False: "no"}
+        rows = [("column", "kind", "domain", "missing", "dtype", "folded")]
+        for column, field in self.items():
+            domain, folded = field.describe_domain(), field.describe_folded()
+            texts = (column, field.kind, domain, missing[field.nullable], field.dtype or "", folded)
+            rows.append(tuple(_shorten(text) for text in texts))
+        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return "\n".join(lines)
+
+    def to_json(self, **kwargs) -> str:
+        """Return the schema as JSON text; `kwargs` are those of `json.dumps`."""
+        items = [{"column": to_plain(column), "kind": field.kind, **_set_attributes(field)} for column, field in self.items()]
+        return json.dumps(items, **kwargs)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Schema":
+        """Return the schema that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the text is no such schema.
+        """
+        schema = cls()
+        for item in json.loads(text):
+            item = {key: from_plain(value) for key, value in item.items()}
+            column, kind = item.pop("column"), item.pop("kind")
+            if kind not in KINDS:
+                raise ValueError(f"column {column!r}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
+            schema[column] = KINDS[kind](**item)
+        return schema
+
+
+def _set_attributes(field):
+    return {name: to_plain(getattr(field, name)) for name in asdict(field) if getattr(field, name) is not None}
+
+
+def _shorten(value, width=48):
+    text = str(value)
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def infer_schema(X, *, min_frequency: int = 5, schema: Mapping | None = None) -> Schema:
+    """Find out what every column of a table is.
+
+    Parameters
+    ----------
+    X : DataFrame, or what can be made one
+    min_frequency : int, default=5
+        Categories in fewer rows fold into *other*; number and date bounds are the values that as many rows reach or pass.
+    schema : mapping of column to Field, optional
+        What is known already, of some or all columns; the rest is inferred, and attributes that are None are completed.
+
+    Returns
+    -------
+    schema : Schema
+        One completed field per column, in the table's order.
+
+    Raises
+    ------
+    ValueError
+        If `schema` names an unknown column, or a field does not fit the data.
+    TypeError
+        If a column holds cells of a type that has no field.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"size": [1, 2, 3], "colour": ["red", "red", "blue"]})
+    >>> infer_schema(table, min_frequency=1)
+    column  kind      domain        missing  dtype  folded
+    size    number    1 .. 3        no       int64
+    colour  category  2: blue, red  no       str
+    """
+    from ._infer import infer
+
+    return infer(X, min_frequency=min_frequency, schema=schema)

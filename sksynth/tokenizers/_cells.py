@@ -1,0 +1,241 @@
+"""Cells: a line of numbers cut into pieces of about equal mass, in two levels, that a network can tell apart.
+
+Positions on the line are uint64 (*ticks*: every whole number is a value) or float64 (a continuum). A *leaf* is what a row's
+two tokens say; where in the leaf a value lies is uniform.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .._grammar import MISSING, OTHER, Run, Slot
+
+MAX_CELLS = 128  # first-level cells of a column, about
+MIN_CELLS = 16
+ROWS_PER_CELL = 40
+MAX_SUBCELLS = 32  # second-level cells of a first-level cell, about
+NOTHING, ELSEWHERE = 0, 1  # tokens of the second slot; its sub-cells follow
+FIRST = 2  # token of the first cell, in both slots
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Disjoint cells in ascending order, both ends included; what lies between them holds no rows.
+
+    Parameters
+    ----------
+    first, last : ndarray, shape (n_cells,)
+    single : ndarray of bool, shape (n_cells,)
+        Cells of one value that many rows share.
+    """
+
+    first: np.ndarray
+    last: np.ndarray
+    single: np.ndarray
+
+    def __len__(self):
+        return len(self.first)
+
+    def only(self, which) -> "Partition":
+        """Return the cell at an index, or the cells of a slice."""
+        which = slice(which, which + 1) if isinstance(which, int) else which
+        return Partition(self.first[which], self.last[which], self.single[which])
+
+
+def _after(position):
+    return np.nextafter(position, np.inf) if position.dtype.kind == "f" else position + np.uint64(1)
+
+
+def _before(position):
+    return np.nextafter(position, -np.inf) if position.dtype.kind == "f" else position - np.uint64(1)
+
+
+def _between(left, right):
+    """Return the last position that belongs to `left` where the line is cut halfway to `right`."""
+    if left.dtype.kind == "f":
+        return np.minimum(left + (right - left) / 2, np.nextafter(right, -np.inf))
+    return left + (right - left - np.uint64(1)) // np.uint64(2)
+
+
+def size(first, last):
+    """Return the number of ticks (float64), or the width, from `first` to `last`."""
+    width = (last - first).astype(np.float64)
+    return width if first.dtype.kind == "f" else width + 1.0
+
+
+def gap(cells: Partition, first, last) -> float:
+    """Return the size of what the cells leave out between `first` and `last`; 0.0 where they leave out nothing."""
+    if len(cells) == 0:
+        return float(size(first, last))
+    before, after = cells.last[:-1], cells.first[1:]
+    hole = _after(before) < after
+    found = size(_after(before[hole]), _before(after[hole])).sum()
+    if first < cells.first[0]:
+        found += size(first, _before(cells.first[0]))
+    if cells.last[-1] < last:
+        found += size(_after(cells.last[-1]), last)
+    holes = hole.any() or first < cells.first[0] or cells.last[-1] < last
+    return float(max(found, np.finfo(float).tiny)) if holes else 0.0
+
+
+def partition(values: np.ndarray, counts: np.ndarray, first, last, n_cells: int, min_rows: int) -> Partition:
+    """Cut the line from `first` to `last` into about `n_cells` cells.
+
+    Values that many rows share become cells of their own. The stretches between them are cut into cells of about equal
+    mass, halfway between neighbouring values; a stretch without rows becomes no cell.
+
+    Parameters
+    ----------
+    values : ndarray of uint64 or float64, shape (n_values,)
+        Distinct, ascending, within [first, last].
+    counts : ndarray of int, shape (n_values,)
+        Rows per value.
+    first, last : scalar of the same dtype
+    n_cells : int
+    min_rows : int
+        Rows that a cell should have at least.
+    """
+    target = max(min_rows, counts.sum() / n_cells)
+    single = counts >= (min_rows if len(values) <= n_cells else target)
+    rest = np.flatnonzero(~single)
+    stretch = np.cumsum(single)[rest]
+    opens = _cell_starts(counts[rest], stretch, target, min_rows)
+    closes = np.append(opens[1:], len(rest)) - 1
+    spikes, head, tail = values[single], rest[opens], rest[closes[: len(opens)]]
+    starts = np.full(len(head), first, values.dtype)
+    ends = np.full(len(head), last, values.dtype)
+    cut = head > 0
+    before = head[cut] - 1
+    starts[cut] = _after(np.where(single[before], values[before], _between(values[before], values[head[cut]])))
+    cut = tail < len(values) - 1
+    after = tail[cut] + 1
+    ends[cut] = np.where(single[after], _before(values[after]), _between(values[tail[cut]], values[after]))
+    order = np.argsort(np.concatenate([spikes, starts]), kind="stable")
+    pick = [np.concatenate(pair)[order] for pair in ((spikes, starts), (spikes, ends))]
+    return Partition(*pick, (np.arange(len(order)) < len(spikes))[order])
+
+
+def _cell_starts(counts, stretch, target, min_rows):
+    """Return the indices of the values at which cells open, so that the cells of a stretch have about equal mass."""
+    if len(counts) == 0:
+        return np.zeros(0, np.intp)
+    mass = np.bincount(stretch, counts)
+    n_parts = np.maximum(1, np.minimum(np.rint(mass / target), mass // min_rows))
+    centre = np.cumsum(counts) - counts / 2 - (np.cumsum(mass) - mass)[stretch]
+    part = np.floor(centre * n_parts[stretch] / mass[stretch])
+    opens = [0]
+    filled, total = 0, np.cumsum(counts)
+    for i in np.flatnonzero((np.diff(stretch) > 0) | (np.diff(part) > 0)) + 1:
+        new_stretch = stretch[i] > stretch[i - 1]
+        left = total[np.searchsorted(stretch, stretch[i], "right") - 1] - total[i - 1]
+        if new_stretch or (total[i - 1] - filled >= min_rows and left >= min_rows):
+            opens.append(i)
+            filled = total[i - 1]
+    return np.array(opens)
+
+
+class Cells:
+    """The two-level cells of a column: positions <-> two tokens and a leaf.
+
+    Parameters
+    ----------
+    positions : ndarray of uint64 or float64, shape (n_rows,)
+        The training column, without missing cells.
+    first, last : scalar of the same dtype
+        The domain.
+    min_rows : int
+        Rows that a cell should have at least.
+    """
+
+    def __init__(self, positions, first, last, min_rows):
+        values, counts = np.unique(positions, return_counts=True)
+        n_cells = int(np.clip(len(positions) / ROWS_PER_CELL, MIN_CELLS, MAX_CELLS))
+        low, high = _core(positions, first, last, min_rows)
+        inside = (values >= low) & (values <= high)
+        top = partition(values[inside], counts[inside], low, high, n_cells, min_rows)
+        subs = [_subdivide(values, counts, *cell, min_rows) for cell in zip(top.first, top.last, top.single, strict=True)]
+        self._collect(top, subs, positions.dtype.type(first), positions.dtype.type(last))
+
+    def _collect(self, top, subs, first, last):
+        """Set the leaves: all cells in ascending order, then what is elsewhere: in the domain, and in each divided cell."""
+        divided = np.array([sub is not None for sub in subs], bool)
+        parts = [top.only(i) if sub is None else sub for i, sub in enumerate(subs)]
+        lengths = np.array([len(part) for part in parts], int)
+        none = top.only(slice(0))  # there may be no cell at all
+        leaves = [np.concatenate([getattr(part, name) for part in [none, *parts]]) for name in ("first", "last", "single")]
+        gaps = [gap(part, *ends) for part, *ends in zip(parts, top.first, top.last, strict=True)]
+        token1 = np.arange(len(top)) + FIRST
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths) + FIRST
+        self.n_cells = len(within)
+        self.first = np.concatenate([leaves[0], [first], top.first[divided]])
+        self.last = np.concatenate([leaves[1], [last], top.last[divided]])
+        self.single = np.concatenate([leaves[2], np.zeros(1 + divided.sum(), bool)])
+        self.size = np.concatenate([size(*leaves[:2]), [gap(top, first, last)], np.array(gaps)[divided]])
+        self.token1 = np.concatenate([np.repeat(token1, lengths), [OTHER], token1[divided]])
+        second = np.where(np.repeat(divided, lengths), within, NOTHING)
+        self.token2 = np.concatenate([second, [NOTHING], np.full(divided.sum(), ELSEWHERE)])
+
+    @property
+    def n_tokens(self) -> tuple[int, int]:
+        """Tokens in the first and in the second slot; the second is 1 where there is nothing to say."""
+        return max(self.token1.max() + 1, FIRST), self.token2.max() + 1
+
+    @cached_property
+    def leaf(self) -> np.ndarray:
+        """Index of the leaf by tokens; -1 where there is none: shape (n_first, n_second)."""
+        table = np.full(self.n_tokens, -1)
+        table[self.token1, self.token2] = np.arange(len(self.first))
+        return table
+
+    def find(self, positions: np.ndarray) -> np.ndarray:
+        """Return the leaf of every position, shape (n_rows,)."""
+        cells, divided = slice(0, self.n_cells), slice(self.n_cells + 1, None)
+        at, hit = _locate(self.first[cells], self.last[cells], positions)
+        deep, between = _locate(self.first[divided], self.last[divided], positions)
+        return np.where(hit, at, np.where(between, deep + self.n_cells + 1, self.n_cells))
+
+    def run(self, name: str, nullable: bool) -> Run:
+        """Return the slots: the first token, and the second where any cell is divided. What has no size is forbidden."""
+        n_first, n_second = self.n_tokens
+        empty = self.size <= 0
+        transitions = np.zeros((1, n_first), np.int16)
+        if empty[self.n_cells] and self.n_cells:
+            transitions[0, OTHER] = -1
+        unsampled = np.zeros(n_first, bool)
+        unsampled[[MISSING, OTHER]] = not nullable and self.n_cells > 0, True
+        slots = [Slot(name, transitions, unsampled)]
+        if n_second > 1:
+            divided = self.token1[self.n_cells + 1 :]
+            transitions[0, divided] = np.arange(1, len(divided) + 1)
+            second = np.full((len(divided) + 1, n_second), -1, np.int16)
+            second[0, NOTHING] = 0
+            legal = (self.token2 > NOTHING) & (~empty | (self.token2 >= FIRST))
+            second[transitions[0, self.token1[legal]], self.token2[legal]] = 0
+            slots.append(Slot(f"{name}.part", second, np.arange(n_second) == ELSEWHERE))
+        return Run(tuple(slots))
+
+
+def _locate(first, last, positions):
+    """Return the interval in which each position lies, and whether it lies in any."""
+    at = np.searchsorted(first, positions, "right") - 1
+    return at, (at >= 0) & (positions <= np.append(last, last[-1:] if len(last) else positions[:1])[at])
+
+
+def _core(positions, first, last, min_rows):
+    """Return the part of the domain that is cut into cells: from the `min_rows`-th smallest value to the largest such."""
+    if len(positions) < 2 * min_rows:
+        return positions.dtype.type(first), positions.dtype.type(last)
+    order = np.partition(positions, (min_rows - 1, len(positions) - min_rows))
+    return order[min_rows - 1], order[len(positions) - min_rows]
+
+
+def _subdivide(values, counts, first, last, single, min_rows):
+    if single:
+        return None
+    inside = slice(np.searchsorted(values, first), np.searchsorted(values, last, "right"))
+    values, counts = values[inside], counts[inside]
+    if len(values) < 2 or counts.sum() < 2 * min_rows:
+        return None
+    parts = partition(values, counts, first, last, MAX_SUBCELLS, min_rows)
+    return parts if len(parts) > 1 else None

@@ -1,0 +1,256 @@
+"""Identifiers: values of their own in every row, of which only the pattern is learned."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from .._grammar import MISSING, OTHER, Run, Slot
+from ..fields import Identifier
+from ._codec import FREE_BITS, FieldCodec
+from ._pattern import Pattern
+from ._pattern_learning import learn_lengths, learn_pattern
+from ._permutation import mix, permute
+from ._ranking import IntegerSpace, StringSpace
+from ._strings import StringColumn
+
+__all__ = ["IdentifierCodec"]
+
+PRESENT = 2
+BLOCK = 1 << 16  # places of the sequence that are looked at in one go
+DIGIT = (1 << FREE_BITS) - 1
+INTEGER_PATTERN = re.compile(r"(-\??)?\[0-9\](?:\{([0-9]{1,2})(?:,([0-9]{1,2}))?\})?")
+
+
+class IdentifierCodec(FieldCodec):
+    """Identifiers <-> free digits: the rank of a value in the space of the column's pattern.
+
+    Nothing is modelled but, in a nullable column, whether the cell is missing. Sampled values are the space in an order of
+    its own for every key, without the values of the training rows: row r of a sample gets the r-th of them, so that no value
+    comes twice, and a longer sample begins with the shorter one. Behind the values of the pattern come those with a longer
+    variable part.
+
+    A value outside the pattern stands, where the column is nullable, as *other*; it decodes to some value of the pattern.
+
+    Parameters
+    ----------
+    column : StringColumn or _IntegerColumn
+        What restores the column.
+    space : StringSpace or IntegerSpace
+    pattern : str
+    cells : list of str or ndarray
+        Training values; a sorted digest of them is kept, of 64 bits each.
+    unsampled : list of int, optional
+        Tokens of the slot *missing, other, present* that are never drawn; None where nothing is modelled.
+
+    Attributes
+    ----------
+    pattern : str
+        As `fields.Identifier` reads it.
+    digest : ndarray of uint64, shape (n_values,)
+    """
+
+    def __init__(self, column, space, pattern: str, cells, unsampled: list[int] | None = None):
+        self.column = column
+        self.space = space
+        self.pattern = pattern
+        self.digest = np.unique(space.digests(cells))
+        self.n_digits = [max(1, -(-capacity.bit_length() // FREE_BITS)) for capacity in space.capacities]
+        self.n_free = sum(self.n_digits)
+        self.run = None if unsampled is None else _presence_run(column.name, unsampled)
+        self._place = (0, 0, 0)  # key, and how far its sequence has been read: place in it, row of the sample
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_place": (0, 0, 0)}
+
+    @classmethod
+    def fit(cls, values: pd.Series, field: Identifier, *, name: str, min_frequency: int) -> "IdentifierCodec":
+        """Learn the pattern of a column, or take it from the field, and keep a digest of the values.
+
+        Parameters
+        ----------
+        values : Series of strings or whole numbers, shape (n_rows,)
+        field : Identifier
+        name : str
+        min_frequency : int
+            What fewer rows show has no part in the pattern.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the values are neither strings nor whole numbers, or if the field's pattern is none.
+        """
+        numeric = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+        column = _IntegerColumn(values, name) if numeric else StringColumn(values, field.dtype, name)
+        cells, missing = column.read(values)
+        try:
+            space, pattern = (_integer_space if numeric else _string_space)(cells, field.pattern, min_frequency, column)
+        except ValueError as error:
+            raise ValueError(f"column {name!r}: {error}") from None
+        nullable = missing.any() if field.nullable is None else field.nullable
+        unsampled = [OTHER] + ([] if len(cells) else [PRESENT])
+        known = space.ranks(cells)[1]
+        kept = cells[known] if numeric else [cell for cell, is_known in zip(cells, known.tolist(), strict=True) if is_known]
+        return cls(column, space, pattern, kept, unsampled if nullable else None)
+
+    def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return tokens, shape (n_rows, 1 or 0), and the ranks as free digits, shape (n_rows, n_free)."""
+        cells, missing = self.column.read(values)
+        ranks, known = self.space.ranks(cells)
+        folded = [cell for cell, is_known in zip(cells, known.tolist(), strict=True) if not is_known]
+        if folded:
+            hashes = self.space.digests(folded if isinstance(cells, list) else cells[~known])
+            ranks[~known] = 0
+            ranks[~known, self.space.permuted] = hashes % np.uint64(self.space.ends[0])
+        free = np.zeros((len(missing), self.n_free), np.int32)
+        free[~missing] = self._to_digits(ranks)
+        ids = np.full((len(missing), self.n_positions), MISSING, np.int32)
+        ids[~missing] = np.where(known, PRESENT, OTHER)[:, None]
+        return ids, free
+
+    def decode(self, ids: np.ndarray, free: np.ndarray) -> pd.Series:
+        """Return the column."""
+        missing = ids[:, 0] == MISSING if self.run is not None else np.zeros(len(free), bool)
+        return self.column.restore(self.space.values(self._from_digits(free)), missing)
+
+    def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
+        """Return the free digits of the sampled rows `rows`, which depend on nothing but `rows` and `key`.
+
+        Raises
+        ------
+        ValueError
+            If there are not that many values, however widened.
+        """
+        _, place, row = self._place if self._place[0] == key and self._place[2] <= rows.start else (key, 0, 0)
+        found = [np.zeros((0, len(self.space.capacities)), np.uint64)]
+        while row < rows.stop:
+            stop = min(place + min(max(rows.stop - row, 1024), BLOCK), self.space.ends[-1])
+            if stop == place:
+                raise ValueError(
+                    f"column {self.column.name!r}: got a request for {rows.stop} identifiers, expected at most {row}: all "
+                    f"values of {self.pattern} are in use; give fields.Identifier a longer pattern or the column a wider dtype"
+                )
+            ranks = self._draw(place, stop, key)
+            fresh = np.flatnonzero(~self._is_training(ranks))[: rows.stop - row]
+            found.append(ranks[fresh[max(0, rows.start - row) :]])
+            row += len(fresh)
+            place = place + int(fresh[-1]) + 1 if row == rows.stop else stop
+        self._place = (key, place, row)
+        return self._to_digits(np.concatenate(found))
+
+    def _draw(self, start: int, stop: int, key: int) -> np.ndarray:
+        """Return the ranks at places `start` to `stop` of the sequence, shape (stop - start, n_groups)."""
+        places = np.arange(stop - start, dtype=np.uint64) + np.uint64(start)
+        ranks = np.empty((len(places), len(self.space.capacities)), np.uint64)
+        for column, capacity in enumerate(self.space.capacities):
+            ranks[:, column] = mix(mix(places, key), column + 1) % np.uint64(capacity)
+        for k, (low, high) in enumerate(zip([0, *self.space.ends[:-1]], self.space.ends, strict=True)):
+            part = slice(max(low - start, 0), max(high - start, 0))
+            if part.start < min(part.stop, len(places)):
+                inside = permute(places[part] - np.uint64(low), high - low, key * 64 + k)
+                ranks[part, self.space.permuted] = inside + np.uint64(low)
+        return ranks
+
+    def _is_training(self, ranks: np.ndarray) -> np.ndarray:
+        if not len(self.digest):
+            return np.zeros(len(ranks), bool)
+        digests = self.space.digests(self.space.values(ranks))
+        nearest = np.searchsorted(self.digest, digests)
+        return self.digest[np.minimum(nearest, len(self.digest) - 1)] == digests
+
+    def _to_digits(self, ranks: np.ndarray) -> np.ndarray:
+        digits = [
+            (ranks[:, group] >> np.uint64(FREE_BITS * place)) & np.uint64(DIGIT)
+            for group, n_digits in enumerate(self.n_digits)
+            for place in range(n_digits)
+        ]
+        return np.stack(digits, axis=1).astype(np.int32)
+
+    def _from_digits(self, free: np.ndarray) -> np.ndarray:
+        ranks, column = np.zeros((len(free), len(self.n_digits)), np.uint64), 0
+        for group, n_digits in enumerate(self.n_digits):
+            for place in range(n_digits):
+                ranks[:, group] |= free[:, column].astype(np.uint64) << np.uint64(FREE_BITS * place)
+                column += 1
+        return ranks % np.array(self.space.capacities, np.uint64)
+
+
+class _IntegerColumn:
+    """A column of whole numbers: name, dtype, and the largest number that it can hold."""
+
+    def __init__(self, values: pd.Series, name: str):
+        self.name = name
+        self.dtype = values.dtype
+        numpy_dtype = getattr(values.dtype, "numpy_dtype", values.dtype)
+        self.is_float = numpy_dtype.kind == "f"
+        self.largest = (1 << (np.finfo(numpy_dtype).nmant + 1)) if self.is_float else int(np.iinfo(numpy_dtype).max)
+        self.container = np.uint64 if numpy_dtype == np.uint64 else np.int64
+
+    def read(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers that are not missing, int64 or uint64, and a mask of those that are.
+
+        Raises
+        ------
+        TypeError
+            If the values are not numbers.
+        ValueError
+            If a number is not whole, or too large for a float to be exact.
+        """
+        missing = pd.isna(values).to_numpy()
+        if not pd.api.types.is_numeric_dtype(values.dtype):
+            raise TypeError(f"column {self.name!r}: got dtype {values.dtype}, expected {self.dtype} as in fit; convert it")
+        present = values[~missing]
+        if pd.api.types.is_float_dtype(values.dtype):
+            numbers = present.to_numpy(np.float64)
+            wrong = numbers[(numbers != np.rint(numbers)) | (np.abs(numbers) > self.largest)]
+            if len(wrong):
+                raise ValueError(
+                    f"column {self.name!r}: got {wrong[0]!r}, expected whole numbers up to {self.largest} for an identifier; "
+                    "convert the column to integers or strings, or call it a Number"
+                )
+        return present.to_numpy(self.container), missing
+
+    def restore(self, cells: np.ndarray, missing: np.ndarray) -> pd.Series:
+        """Return the column of `cells`, a number for every row, in which the rows of the mask are missing."""
+        column = pd.Series(cells.astype(self.container), name=self.name).astype(self.dtype)
+        return column.mask(missing) if missing.any() else column
+
+
+def _presence_run(name: str, unsampled: list[int]) -> Run:
+    never = np.zeros(3, bool)
+    never[unsampled] = True
+    return Run((Slot(name, np.zeros((1, 3), np.int16), never),))
+
+
+def _string_space(cells: list[str], pattern: str | None, min_frequency: int, column) -> tuple[StringSpace, str]:
+    found = learn_pattern(cells, min_frequency) if pattern is None else Pattern.parse(pattern)
+    return StringSpace(found), str(found)
+
+
+def _integer_space(cells: np.ndarray, pattern: str | None, min_frequency: int, column) -> tuple[IntegerSpace, str]:
+    """Return the space of whole numbers; patterns are ``[0-9]{5}``, ``[0-9]{1,6}`` and, with a sign, ``-?[0-9]{1,6}``."""
+    if pattern is not None:
+        parts = INTEGER_PATTERN.fullmatch(pattern)
+        low = int(parts[2] or 1) if parts else 0
+        high = int(parts[3] or low) if parts else 0
+        signed = bool(parts and parts[1])
+        if not 1 <= low <= high <= 20 or (parts[1] == "-"):
+            raise ValueError(
+                f"got pattern {pattern!r}, expected [0-9]{{low,high}} or -?[0-9]{{low,high}} with 1 to 20 digits, the pattern "
+                "of whole numbers; convert the column to strings for another one"
+            )
+    elif len(cells) < min_frequency:
+        low, high, signed = 1, min(9, len(str(column.largest))), False
+    else:
+        signed = bool((cells < 0).sum() >= min_frequency)
+        low, high = learn_lengths(_n_digits(cells), min_frequency)
+        low = 1 if signed else low
+    repeat = f"{{{low}}}" if low == high else f"{{{low},{high}}}"
+    return IntegerSpace(low, high, signed, column.largest), ("-?" if signed else "") + f"[0-9]{repeat}"
+
+
+def _n_digits(numbers: np.ndarray) -> np.ndarray:
+    """Return the number of decimal digits of each number, the sign left out."""
+    size = np.where(numbers < 0, ~numbers.astype(np.uint64) + np.uint64(1), numbers.astype(np.uint64))
+    powers = np.array([10**power for power in range(1, 20)], np.uint64)
+    return np.searchsorted(powers, size, side="right") + 1

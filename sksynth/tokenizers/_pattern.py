@@ -1,0 +1,211 @@
+r"""Patterns of identifiers: a small, unambiguous part of regular expressions.
+
+A pattern is a row of *choices* and *classes*: ``CUST-[0-9]{6}`` is the choice of the one option ``CUST-`` followed by a class
+of digits, six of them. Written are
+
+- literal text, with a backslash before ``\ . ^ $ * + ? { } [ ] ( ) |``;
+- ``(red|blue)``, one of several texts, none of which begins with another;
+- ``[0-9a-f]{4}``, ``[a-z]{2,5}`` or ``[A-Z]``, characters of a class, a fixed or bounded number of them.
+
+Where one part ends must be plain from the text: a class of variable length is not followed by one of its own characters.
+So every value of a pattern is written by its parts in one way only, and has a rank (see `_ranking`).
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+__all__ = ["DIGITS", "LOWER", "UPPER", "Choice", "Class", "Pattern"]
+
+DIGITS = "0123456789"
+LOWER = "abcdefghijklmnopqrstuvwxyz"
+UPPER = LOWER.upper()
+MAX_REPEAT = 1_000
+
+_PART = re.compile(
+    r"""\[ (?P<class> (?: \\. | [^\]\\] )+ ) \] (?: \{ (?P<low>[0-9]{1,4}) (?: , (?P<high>[0-9]{1,4}) )? \} )?
+      | \( (?P<options> (?: \\. | [^()\\] )+ ) \)
+      | (?P<literal> (?: \\. | [^\\\[\](){}|.^$*+?] )+ )""",
+    re.VERBOSE | re.DOTALL,
+)
+_LITERAL = re.compile(r"(?:\\.|[^\\\[\](){}|.^$*+?])+", re.DOTALL)
+_CLASS_ITEM = re.compile(r"(\\.|[^\\])(?:-(\\.|[^\\]))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several texts; a single option is literal text."""
+
+    options: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return len(self.options)
+
+    def __str__(self):
+        texts = [_escape(option, r"\.^$*+?{}[]()|") for option in self.options]
+        return texts[0] if len(texts) == 1 else f"({'|'.join(texts)})"
+
+
+@dataclass(frozen=True)
+class Class:
+    """From `low` to `high` of the characters `characters` (sorted, distinct)."""
+
+    characters: str
+    low: int
+    high: int
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return sum(len(self.characters) ** length for length in range(self.low, self.high + 1))
+
+    def __str__(self):
+        repeat = f"{{{self.low}}}" if self.low == self.high else f"{{{self.low},{self.high}}}"
+        return f"[{_class_text(self.characters)}]" + (repeat if repeat != "{1}" else "")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A row of choices and classes whose values are written in one way only.
+
+    Parameters
+    ----------
+    segments : tuple of Choice and Class
+
+    Raises
+    ------
+    ValueError
+        If the pattern is ambiguous, or has no class.
+
+    Examples
+    --------
+    >>> Pattern.parse("CUST-[0-9]{6}").size
+    1000000
+    """
+
+    segments: tuple[Choice | Class, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "segments", _join_literals(self.segments))
+        _check(self)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        size = 1
+        for segment in self.segments:
+            size *= segment.size
+        return size
+
+    def __str__(self):
+        return "".join(map(str, self.segments))
+
+    @classmethod
+    def parse(cls, text: str) -> "Pattern":
+        """Read a pattern as it is written.
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a string.
+        ValueError
+            If it is not a pattern; the message says where and what to write instead.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"pattern: got {text!r}, expected text such as 'CUST-[0-9]{{6}}'")
+        segments, position = [], 0
+        while position < len(text):
+            part = _PART.match(text, position)
+            if part is None:
+                raise ValueError(
+                    f"pattern {text!r}: got {text[position:]!r} at position {position}, expected literal text, "
+                    "a class such as [0-9]{6} or a choice such as (a|b); put a backslash before a literal special character"
+                )
+            segments.append(_segment(part, text))
+            position = part.end()
+        return cls(tuple(segments))
+
+
+def _segment(part: re.Match, text: str) -> Choice | Class:
+    if part["literal"]:
+        return Choice((_unescape(part["literal"]),))
+    if part["options"]:
+        options = re.split(r"((?:\\.|[^\\|])+)", part["options"], flags=re.DOTALL)  # options at the odd places
+        if any(bar not in ("", "|") for bar in options[2:-2:2]) or options[0] or options[-1]:
+            raise ValueError(f"pattern {text!r}: got an empty option in ({part['options']}), expected texts; remove it")
+        wrong = [option for option in options[1::2] if not _LITERAL.fullmatch(option)]
+        if wrong:
+            raise ValueError(f"pattern {text!r}: got the option {wrong[0]!r}, expected literal text; put backslashes")
+        return Choice(tuple(map(_unescape, options[1::2])))
+    low = 1 if part["low"] is None else int(part["low"])
+    high = low if part["high"] is None else int(part["high"])
+    if not (low <= high and 1 <= high <= MAX_REPEAT):
+        raise ValueError(f"pattern {text!r}: got {part[0]!r}, expected {{low,high}} with low <= high, from 1 to {MAX_REPEAT}")
+    return Class(_class_characters(part["class"], text), low, high)
+
+
+def _class_characters(inside: str, text: str) -> str:
+    codes: set[int] = set()
+    for item in _CLASS_ITEM.finditer(inside):
+        first = _unescape(item[1])
+        last = first if item[2] is None else _unescape(item[2])
+        if item[0] == "-" or (item[0] == "^" and item.start() == 0) or last < first:
+            raise ValueError(
+                f"pattern {text!r}: got {item[0]!r} in [{inside}], expected characters and rising ranges such as a-z; "
+                "put a backslash before a literal - or ^"
+            )
+        codes.update(range(ord(first), ord(last) + 1))
+    return "".join(map(chr, sorted(codes)))
+
+
+def _class_text(characters: str) -> str:
+    parts = []
+    for _, run in groupby(enumerate(characters), key=lambda item: ord(item[1]) - item[0]):
+        run = "".join(character for _, character in run)
+        first, last = (_escape(character, r"\]^-") for character in (run[0], run[-1]))
+        parts.append(f"{first}-{last}" if len(run) > 2 else _escape(run, r"\]^-"))
+    return "".join(parts)
+
+
+def _escape(text: str, special: str) -> str:
+    return "".join("\\" + character if character in special else character for character in text)
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+def _join_literals(segments) -> tuple[Choice | Class, ...]:
+    joined: list[Choice | Class] = []
+    for segment in segments:
+        literal = isinstance(segment, Choice) and segment.size == 1
+        if literal and joined and isinstance(joined[-1], Choice) and joined[-1].size == 1:
+            segment = Choice((joined.pop().options[0] + segment.options[0],))
+        joined.append(segment)
+    return tuple(joined)
+
+
+def _check(pattern: Pattern) -> None:
+    """Refuse a pattern of which a text could be read in two ways, or that has nothing to vary."""
+    if not any(isinstance(segment, Class) for segment in pattern.segments):
+        raise ValueError(f"pattern '{pattern}': got no class, expected a part that varies; add one such as [0-9]{{6}}")
+    following = ""
+    for segment in reversed(pattern.segments):
+        if isinstance(segment, Class):
+            common = set(segment.characters).intersection(following)
+            if segment.low < segment.high and common:
+                raise ValueError(
+                    f"pattern '{pattern}': got {segment} before {min(common)!r}, which may also belong to it, expected parts "
+                    "whose ends are plain; fix its length, as in {6}, or put a separator behind it"
+                )
+            following = segment.characters + ("" if segment.low else following)
+            continue
+        for one, next_one in pairwise(sorted(segment.options)):
+            if next_one.startswith(one):
+                raise ValueError(
+                    f"pattern '{pattern}': got the options {one!r} and {next_one!r}, expected none that begins with another; "
+                    "write them at full length, with what follows"
+                )
+        following = "".join(option[0] for option in segment.options)

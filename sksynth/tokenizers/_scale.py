@@ -1,0 +1,199 @@
+"""Scales: columns of numbers or durations <-> positions on a line, ticks (uint64, counted from low) or floats."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .._times import duration_tick, duration_units, durations_of, stamp_units, stamps_of, tick_of, ticks_per, unit_of
+from .._values import column_of, integers_between, numbers
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Integers: one tick each.
+
+    Parameters
+    ----------
+    low, high : int
+    dtype : str
+    name : hashable
+        Of the column, for messages.
+    places : int
+        Decimal places of a tick; 0 for columns of integers and floats without decimals.
+    floats : bool
+        Whether the column's values are floats.
+    marker : object
+        What stands for a missing cell in an object column.
+    """
+
+    low: int
+    high: int
+    dtype: str
+    name: object
+    places: int = 0
+    floats: bool = False
+    marker: object = np.nan
+
+    continuous = False
+    first = np.uint64(0)
+
+    @property
+    def last(self):
+        return np.uint64(self.high - self.low)
+
+    @property
+    def unit(self) -> float:
+        """Count of a tick in `log_cell_size`: a tick is one value."""
+        return 1.0
+
+    def positions(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the offsets from low of the clipped values (uint64), and where they are missing."""
+        array, missing = numbers(values, self.name)
+        array = np.where(missing, 0, array)
+        if self.places:
+            array = array.astype(np.float64) * 10.0**self.places
+        return integers_between(array, self.low, self.high).astype(np.uint64) - np.uint64(self.low % 2**64), missing
+
+    def column(self, positions: np.ndarray, missing: np.ndarray) -> pd.Series:
+        """Return the column at the positions."""
+        ticks = positions + np.uint64(self.low % 2**64)
+        ticks = ticks.view(np.int64) if self.low < 0 else ticks
+        values = ticks / 10.0**self.places if self.floats else ticks
+        return column_of(values, missing, self.dtype, self.marker)
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """Floats on a continuum; scaled down where their range would overflow.
+
+    Parameters
+    ----------
+    low, high : float
+    dtype : str
+    name : hashable
+    marker : object
+        What stands for a missing cell in an object column.
+    """
+
+    low: float
+    high: float
+    dtype: str
+    name: object
+    marker: object = np.nan
+
+    continuous = True
+
+    @property
+    def unit(self) -> float:
+        """Width of a unit of position."""
+        return 16.0 if max(abs(self.low), abs(self.high)) > 1e307 else 1.0
+
+    @property
+    def first(self):
+        return np.float64(self.low / self.unit)
+
+    @property
+    def last(self):
+        return np.float64(self.high / self.unit)
+
+    def positions(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the clipped values, and where they are missing."""
+        array, missing = numbers(values, self.name)
+        return np.clip(np.where(missing, self.low, array), self.low, self.high) / self.unit, missing
+
+    def column(self, positions: np.ndarray, missing: np.ndarray) -> pd.Series:
+        """Return the column at the positions."""
+        return column_of(positions * self.unit, missing, self.dtype, self.marker)
+
+
+class Ticks:
+    """Times: one tick per step of the field's resolution.
+
+    Parameters
+    ----------
+    field : Datetime or Number
+        Completed.
+    name : hashable
+        Of the column, for messages.
+    marker : object
+        What stands for a missing cell in an object column.
+
+    Attributes
+    ----------
+    low, high : int
+        The bounds in ticks since 1970, or since zero.
+    """
+
+    continuous = False
+    first = np.uint64(0)
+    unit = 1.0
+
+    def __init__(self, field, name, marker=np.nan):
+        self.field, self.name, self.marker = field, name, marker
+        self.low = self._tick(field.low, up=True)
+        self.high = self._tick(field.high, up=False)
+
+    @property
+    def last(self):
+        """Position of high."""
+        return np.uint64(self.high - self.low)
+
+    def ticks(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the clipped values in ticks (int64), and where they are missing."""
+        units, missing = self._units(values)
+        return np.where(missing, self.low, np.clip(units // self._per_tick, self.low, self.high)), missing
+
+    def positions(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the offsets from low of the clipped values (uint64), and where they are missing."""
+        ticks, missing = self.ticks(values)
+        return ticks.astype(np.uint64) - np.uint64(self.low % 2**64), missing
+
+    def column(self, positions: np.ndarray, missing: np.ndarray) -> pd.Series:
+        """Return the column at the positions."""
+        return self._restore((positions + np.uint64(self.low % 2**64)).view(np.int64), missing)
+
+
+class Stamps(Ticks):
+    """Dates and times."""
+
+    def _tick(self, bound, up):
+        return tick_of(bound, self.field, up=up)
+
+    @property
+    def _per_tick(self):
+        return ticks_per(unit_of(self.field), self.field.resolution)
+
+    def _units(self, values):
+        return stamp_units(values, self.field, self.name)
+
+    def _restore(self, ticks, missing):
+        return stamps_of(ticks, missing, self.field, self.marker)
+
+
+class Durations(Ticks):
+    """Timedeltas, whose field is a Number."""
+
+    def _tick(self, bound, up):
+        return duration_tick(bound, self.field, up=up)
+
+    @property
+    def _per_tick(self):
+        return ticks_per(unit_of(self.field), self.field.precision)
+
+    def _units(self, values):
+        return duration_units(values, self.field, self.name)
+
+    def _restore(self, ticks, missing):
+        return durations_of(ticks, missing, self.field)
+
+
+def scale_of(field, name, marker):
+    """Return the scale of a completed `Number`."""
+    if field.dtype.startswith("timedelta64"):
+        return Durations(field, name)
+    if field.precision == "continuous":
+        return Continuous(float(field.low), float(field.high), field.dtype, name, marker)
+    places, floats = field.precision, isinstance(field.low, float)
+    low, high = (int(np.rint(bound * 10.0**places)) if floats else bound for bound in (field.low, field.high))
+    return Whole(low, high, field.dtype, name, places, floats, marker)

@@ -1,0 +1,84 @@
+"""Columns of strings as code points and back, without a loop over rows."""
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["StringColumn", "frequent_codes", "from_codes", "to_codes", "to_grid"]
+
+N_CODES = 0x110000  # one more than the last code point of Unicode
+PAD = N_CODES  # fills a grid behind the end of a text
+
+
+def to_codes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code points of all texts, one after the other, and the length of each text."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), "<u4")
+    return codes, np.fromiter(map(len, texts), np.int64, len(texts))
+
+
+def from_codes(codes: np.ndarray, lengths: np.ndarray) -> list[str]:
+    """Return the texts of which `to_codes` made `codes` and `lengths`."""
+    text = codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    ends = np.cumsum(lengths)
+    return list(map(text.__getitem__, map(slice, (ends - lengths).tolist(), ends.tolist())))
+
+
+def to_grid(codes: np.ndarray, lengths: np.ndarray, width: int) -> np.ndarray:
+    """Return code points as a table, shape (n_texts, width), cut at `width` and filled with `PAD`."""
+    positions = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    grid = np.full((len(lengths), width), PAD, np.uint32)
+    grid[np.arange(width) < lengths[:, None]] = codes[positions < width]
+    return grid
+
+
+def frequent_codes(grid: np.ndarray, min_frequency: int) -> np.ndarray:
+    """Return the sorted code points that occur in at least `min_frequency` rows of a grid."""
+    ordered = np.sort(grid, axis=1)
+    first = np.ones(ordered.shape, bool)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    counts = np.bincount(ordered[first], minlength=N_CODES)[:N_CODES]
+    return np.flatnonzero(counts >= min_frequency).astype(np.uint32)
+
+
+class StringColumn:
+    """What a column of strings is apart from its strings: name, dtype, and what stands for a missing cell.
+
+    Parameters
+    ----------
+    values : Series
+        The training column.
+    dtype : str or None
+        Name of the dtype in which to restore the column; None: its own.
+    name : str
+        For messages.
+    """
+
+    def __init__(self, values: pd.Series, dtype: str | None, name: str):
+        own = "category" if isinstance(values.dtype, pd.CategoricalDtype) else values.dtype
+        self.name = name
+        self.dtype = own if dtype is None or dtype.startswith("category") or dtype == str(own) else dtype
+        missing = values.to_numpy(object)[values.isna().to_numpy()]
+        self.missing = missing[0] if len(missing) and values.dtype == object else np.nan
+
+    def read(self, values: pd.Series) -> tuple[list[str], np.ndarray]:
+        """Return the cells that are not missing, and a mask of those that are.
+
+        Raises
+        ------
+        TypeError
+            If a cell is not a string.
+        """
+        missing = pd.isna(values).to_numpy()
+        cells = values.to_numpy(object)[~missing].tolist()
+        if not all(issubclass(kind, str) for kind in set(map(type, cells))):
+            wrong = next(cell for cell in cells if not isinstance(cell, str))
+            raise TypeError(
+                f"column {self.name!r}: got {wrong!r} of type {type(wrong).__name__}, expected strings; "
+                "convert the column with .astype(str), or give it another kind of field"
+            )
+        return cells, missing
+
+    def restore(self, cells: list[str], missing: np.ndarray) -> pd.Series:
+        """Return the column of `cells`, a string for every row, in which the rows of the mask are missing."""
+        values = np.fromiter(cells, object, len(cells))
+        values[missing] = self.missing
+        return pd.Series(values, dtype=self.dtype, name=self.name)

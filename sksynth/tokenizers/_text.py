@@ -1,0 +1,124 @@
+"""Text: one token per character, up to an end."""
+
+import numpy as np
+import pandas as pd
+
+from .._grammar import MISSING, OTHER, Run, Slot
+from ..fields import Text
+from ._codec import FieldCodec
+from ._strings import StringColumn, frequent_codes, from_codes, to_codes, to_grid
+
+__all__ = ["END", "TextCodec"]
+
+END = 2  # the token behind the last character
+N_SPECIAL = 3
+MAX_LENGTH = 200  # positions, unless the field says otherwise
+START, RUNNING, ENDED = range(3)
+REPLACEMENT = 0xFFFD  # what a character outside the alphabet comes back as
+
+
+class TextCodec(FieldCodec):
+    """Text <-> one token per character.
+
+    The first position may be *missing*; a text that is shorter than the run is followed by *end* tokens up to the last
+    position, one that fills the run by none. Characters outside the alphabet are *other*: scored, never drawn, and decoded
+    as U+FFFD.
+
+    Parameters
+    ----------
+    column : StringColumn
+    alphabet : ndarray of uint32, shape (n_characters,)
+        Sorted code points.
+    length : int
+        Number of positions; longer texts are cut.
+    unsampled : list of int
+        Tokens that are never drawn.
+    n_cut : int, default=0
+        Number of training rows that were cut.
+
+    Attributes
+    ----------
+    alphabet, length, n_cut
+        See the parameters.
+    """
+
+    def __init__(self, column: StringColumn, alphabet: np.ndarray, length: int, unsampled: list[int], n_cut: int = 0):
+        self.column = column
+        self.alphabet = alphabet
+        self.length = length
+        self.n_cut = n_cut
+        self.run = _text_run(column.name, N_SPECIAL + len(alphabet), length, unsampled)
+
+    @classmethod
+    def fit(
+        cls, values: pd.Series, field: Text, *, name: str, min_frequency: int, max_length: int = MAX_LENGTH
+    ) -> "TextCodec":
+        """Learn the alphabet and the length of a column.
+
+        Parameters
+        ----------
+        values : Series of strings, shape (n_rows,)
+        field : Text
+            Its ``max_length`` is the number of positions; None: the ``min_frequency``-th longest text, at most `max_length`.
+        name : str
+        min_frequency : int
+            Characters in fewer rows are *other*.
+        max_length : int, default=200
+
+        Raises
+        ------
+        TypeError
+            If a cell is not a string.
+        """
+        column = StringColumn(values, field.dtype, name)
+        cells, missing = column.read(values)
+        codes, lengths = to_codes(cells)
+        length = _run_length(lengths, field.max_length, min_frequency, max_length)
+        alphabet = frequent_codes(to_grid(codes, lengths, length), min_frequency)
+        nullable = missing.any() if field.nullable is None else field.nullable
+        unsampled = [OTHER] + ([] if nullable else [MISSING]) + ([] if cells else [END])
+        return cls(column, alphabet, length, unsampled, int((lengths > length).sum()))
+
+    def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return tokens, shape (n_rows, length), and no free digits."""
+        cells, missing = self.column.read(values)
+        codes, lengths = to_codes(cells)
+        index = np.searchsorted(self.alphabet, codes)
+        known = np.append(self.alphabet, np.uint32(2**32 - 1))[index] == codes
+        tokens = to_grid(np.where(known, index + N_SPECIAL, OTHER), lengths, self.length)
+        ids = np.full((len(missing), self.length), END, np.int32)
+        ids[missing, 0] = MISSING
+        ids[~missing] = np.where(np.arange(self.length) < lengths[:, None], tokens, END)
+        return ids, np.zeros((len(ids), 0), np.int32)
+
+    def decode(self, ids: np.ndarray, free: np.ndarray) -> pd.Series:
+        """Return the column."""
+        return self.column.restore(self.texts(ids), ids[:, 0] == MISSING)
+
+    def texts(self, ids: np.ndarray) -> list[str]:
+        """Return one string per row; that of a missing cell is empty."""
+        codes = np.concatenate([[0, REPLACEMENT, 0], self.alphabet])
+        written = (ids != MISSING) & (ids != END)
+        return from_codes(codes[ids[written]], written.sum(axis=1))
+
+
+def _run_length(lengths: np.ndarray, wanted: int | None, min_frequency: int, max_length: int) -> int:
+    """Return the number of positions, such that no single row determines it."""
+    if not len(lengths):
+        return 1
+    if wanted is not None:
+        return int(wanted)
+    longest_first = np.sort(lengths)[::-1]
+    return int(np.clip(longest_first[min(min_frequency - 1, len(lengths) // 2)], 1, max_length))
+
+
+def _text_run(name: str, n_tokens: int, length: int, unsampled: list[int]) -> Run:
+    transitions = np.full((3, n_tokens), -1, np.int16)
+    transitions[START] = transitions[RUNNING] = RUNNING
+    transitions[START, [MISSING, END]] = ENDED
+    transitions[RUNNING, MISSING] = -1
+    transitions[RUNNING, END] = ENDED
+    transitions[ENDED, END] = ENDED
+    never = np.zeros(n_tokens, bool)
+    never[unsampled] = True
+    return Run((Slot(name, transitions, never, repeat=length),))
