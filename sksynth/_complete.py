@@ -85,7 +85,11 @@ def complete_number(field, values, column, min_frequency):
         return _complete_duration(field.replace(dtype=dtype), values, column, min_frequency)
     array, missing = _values.numbers(values, column)
     present = array[~missing]
-    whole = present.dtype.kind in "iu" and not types.is_float_dtype(dtype)
+    whole = types.is_integer_dtype(dtype) or (present.dtype.kind in "iu" and not types.is_float_dtype(dtype))
+    if whole and (broken := present[present != np.rint(present)]).size:
+        raise ValueError(
+            f"column {column!r}: its field says dtype {dtype}, got {broken[0]}; leave dtype out, or round the column"
+        )
     precision = _precision(field, present, whole, dtype, column)
     given = _given_bounds(field, whole, dtype, column)
     low, high, n_folded = bounds(given, present, column, min_frequency, clip=field.n_folded is not None)

@@ -1,6 +1,5 @@
 """What None and "auto" mean: training settings chosen from the size of the table."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
     -------
     settings : dict of str to value
     """
+
     def given(name, otherwise):
         value = getattr(model, name)
         return otherwise if value is None else value
@@ -34,7 +34,6 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
     epochs = given("epochs", int(np.clip(250_000 // max(n_training, 1), 4, 60)))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
     units = given("rnn_units", 128)
-    work = epochs * n_training * grammar.n_positions * units**2
     return {
         "embedding_dim": given("embedding_dim", 32),
         "rnn_units": units,
@@ -48,7 +47,5 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
         "validation_fraction": held_out,
         "patience": model.patience if stops else None,
         "min_delta": model.min_delta,
-        "random_order": 0.0,
-        "jit_compile": bool(work > 2e10),
         "steps_per_execution": 16,
     }

@@ -19,8 +19,8 @@ def seed_sequence(random_state: Any) -> np.random.SeedSequence:
     ValueError, TypeError
         If it is none of these, or a negative int.
     """
-    if isinstance(random_state, np.random.SeedSequence):
-        return random_state
+    if isinstance(random_state, np.random.SeedSequence):  # a copy: spawning from it leaves the caller's as it is
+        return np.random.SeedSequence(random_state.entropy, spawn_key=random_state.spawn_key)
     if isinstance(random_state, np.random.Generator):
         return np.random.SeedSequence(int(random_state.integers(2**63)))
     if isinstance(random_state, np.random.RandomState):

@@ -70,11 +70,11 @@ def make_mixed(n_samples: int = 1000, *, random_state=None) -> pd.DataFrame:
         order         str                    identifier such as ``"ORD-004217"``, unique
         country       str                    one of five, from 40 % Austria to 5 % Hungary
         currency      category               determined by country: EUR, CHF, CZK, HUF
-        birth_date    str                    ISO date, 1935 to 2006
+        birth_date    str                    ISO date, 1935-01-02 to 2007-01-01
         age           int64                  whole years from birth_date to 2025-01-01: 18 to 89
         member        bool                   share rises with age, from about 20 % below 30 to about 80 % above 70
         member_since  datetime64[ns]         whole days from 2019-01-01; missing exactly where member is False
-        newsletter    boolean                never missing for members, for the others in 70 % of the rows
+        newsletter    boolean                never missing for members, missing in 70 % of the rows of others
         children      Int64                  0 to 8; missing in 10 % of the rows, whatever the others hold
         size          category, ordered      S < M < L < XL < XXL; XXL is never used
         weight        float64                kilograms, no limit of decimals; mean 2, 4, 8, 16 for S, M, L, XL

@@ -51,7 +51,11 @@ class Field:
 
     def describe_folded(self) -> str:
         """Return what of the data the field does not hold, as a short text; empty where it holds everything."""
-        return f"{self.n_folded} rows" if self.n_folded else ""
+        return _count(self.n_folded, "row") if self.n_folded else ""
+
+
+def _count(number, noun):
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _check_bounds(field, convert):
@@ -113,7 +117,7 @@ class Category(Field):
 
     def describe_folded(self) -> str:
         """Return the number of folded rows and of their distinct values."""
-        return f"{self.n_folded} rows ({self.n_folded_values} values)" if self.n_folded else ""
+        return f"{_count(self.n_folded, 'row')} ({_count(self.n_folded_values, 'value')})" if self.n_folded else ""
 
 
 def _scalars(name, values) -> tuple:
@@ -178,9 +182,12 @@ class Number(Field):
         """Return the bounds and the number of decimals."""
         if self.low is None or self.high is None:
             return "no values"
-        precision = f", {self.precision} decimals" if isinstance(self.precision, int) else f", by {self.precision}"
-        precision = {0: "", None: "", "continuous": ", continuous", 1: ", 1 decimal"}.get(self.precision, precision)
-        return f"{self.low} .. {self.high}{precision}"
+        bounds = f"{self.low} .. {self.high}"
+        if self.precision in RESOLUTIONS:
+            return f"{bounds}, by {self.precision}"
+        if self.precision == "continuous":
+            return f"{bounds}, continuous"
+        return f"{bounds}, {_count(self.precision, 'decimal')}" if self.precision else bounds
 
 
 @dataclass(frozen=True)
@@ -240,7 +247,7 @@ class Datetime(Field):
         """Return the bounds and the resolution."""
         if self.low is None or self.high is None:
             return "no values"
-        low, high = (str(bound.date()) if self.resolution == "D" else str(bound) for bound in (self.low, self.high))
+        low, high = (str(bound).split(" ")[0] if self.resolution == "D" else str(bound) for bound in (self.low, self.high))
         return f"{low} .. {high}, by {self.resolution}" + (f", as {self.format}" if self.format else "")
 
 
@@ -353,14 +360,22 @@ class Schema(dict):
         ValueError
             If the text is no such schema.
         """
-        schema = cls()
-        for item in json.loads(text):
-            item = {key: from_plain(value) for key, value in item.items()}
-            column, kind = item.pop("column"), item.pop("kind")
-            if kind not in KINDS:
-                raise ValueError(f"column {column!r}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
-            schema[column] = KINDS[kind](**item)
-        return schema
+        items = json.loads(text)
+        if not isinstance(items, list) or not all(
+            isinstance(item, dict) and {"column", "kind"} <= set(item) for item in items
+        ):
+            raise ValueError("expected a list of fields, each with 'column' and 'kind', as Schema.to_json writes it")
+        return cls(cls._read_field({key: from_plain(value) for key, value in item.items()}) for item in items)
+
+    @staticmethod
+    def _read_field(item):
+        column, kind = item.pop("column"), item.pop("kind")
+        if kind not in KINDS:
+            raise ValueError(f"column {column!r}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        try:
+            return column, KINDS[kind](**item)
+        except TypeError as error:
+            raise ValueError(f"column {column!r}: no {kind} has the attributes {item}: {error}") from None
 
 
 def _set_attributes(field):
@@ -398,11 +413,11 @@ def infer_schema(X, *, min_frequency: int = 5, schema: Mapping | None = None) ->
     Examples
     --------
     >>> import pandas as pd
-    >>> table = pd.DataFrame({"size": [1, 2, 3], "colour": ["red", "red", "blue"]})
+    >>> table = pd.DataFrame({"size": [1.5, 2.0, 3.25], "sold": [True, False, True]})
     >>> infer_schema(table, min_frequency=1)
-    column  kind      domain        missing  dtype  folded
-    size    number    1 .. 3        no       int64
-    colour  category  2: blue, red  no       str
+    column  kind     domain                   missing  dtype    folded
+    size    number   1.5 .. 3.25, 2 decimals  no       float64
+    sold    boolean  False, True              no       bool
     """
     from ._infer import infer
 

@@ -104,8 +104,8 @@ def test_the_schema_prints_as_a_table():
     )
     assert repr(infer_schema(table, min_frequency=2)).splitlines() == [
         "column  kind      domain                          missing  dtype           folded",
-        "age     number    20 .. 37                        no       int64           1 rows",
-        f"town    category  2: Bonn, Ulm                    yes      {table['town'].dtype!s:14}  1 rows (1 values)",
+        "age     number    20 .. 37                        no       int64           1 row",
+        f"town    category  2: Bonn, Ulm                    yes      {table['town'].dtype!s:14}  1 row (1 value)",
         f"born    datetime  2000-02-01 .. 2001-03-01, by D  yes      {table['born'].dtype}",
     ]
 
@@ -150,10 +150,24 @@ def test_times_with_zone_and_unit_go_through_json(unit):
     assert str(again[0].low.tz) == "Europe/Berlin"
 
 
+def test_years_beyond_python_s_go_through_json():
+    """Dates before year 1 and after year 9999, which pandas holds in seconds, print and go through JSON."""
+    schema = infer_schema(pd.DataFrame({"x": np.array(["-0200-01-01", "20000-01-01"] * 5, "datetime64[s]")}))
+    assert "-200-01-01 .. 20000-01-01" in repr(schema)
+    assert Schema.from_json(schema.to_json()) == schema
+
+
 def test_json_names_what_it_does_not_know():
     """A kind that does not exist is refused with its column's name."""
     with pytest.raises(ValueError, match=r"column 'x': kind must be one of category, .* got 'colour'"):
         Schema.from_json(json.dumps([{"column": "x", "kind": "colour"}]))
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", '[{"kind": "number"}]', '[{"column": "x", "kind": "number", "width": 3}]', "["])
+def test_json_of_something_else_is_refused(text):
+    """Text that is no schema raises a ValueError."""
+    with pytest.raises(ValueError, match=r"expected a list of fields|column 'x': no number has the attributes|Expecting"):
+        Schema.from_json(text)
 
 
 def test_a_schema_is_edited_like_a_dict():
@@ -189,6 +203,7 @@ MISFITS = {
     "words in a Datetime": (["a", "b"], Datetime(), "not all written in one ISO format; name it"),
     "decimals of whole numbers": ([1, 2], Number(precision=2), "precision=2 does not suit"),
     "a bound beyond the dtype": (np.array([1, 2], np.uint8), Number(high=300), "high must be a whole number within uint8"),
+    "a dtype of whole numbers": ([1.0, 1.5], Number(dtype="int64"), "its field says dtype int64, got 1.5"),
     "a half as bound": ([1, 2], Number(low=0.5), "low must be a whole number"),
     "a duration as bound": ([1, 2], Number(low=pd.Timedelta(1)), "low must be a number, got Timedelta"),
     "a number as bound": (pd.to_timedelta([1, 2]), Number(low=0), "low must be a Timedelta, got 0"),

@@ -183,4 +183,5 @@ def test_readme_code_runs(tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), names)
     assert len(names["synthetic"]) == 1000
     assert list(names["synthetic"].columns) == list(names["adult"].columns)
-    assert not set(names["told"].sample(200, random_state=0)["income"]) - {"<=50K", ">50K"}
+    assert names["search"].best_params_["table__text_model__rnn_units"] in (16, 32)
+    assert names["synthesizer"].get_params()["schema"] is names["schema"]

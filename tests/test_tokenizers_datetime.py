@@ -1,5 +1,7 @@
 """Dates <-> calendar parts."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,14 +45,12 @@ def decode(tokenizer, tokens):
 
 
 @settings(max_examples=25, deadline=None)
-@given(low=st.dates(), days=st.integers(0, 800))
+@given(low=st.dates(max_value=date(9990, 1, 1)), days=st.integers(0, 800))
 def test_the_grammar_allows_every_day_between_the_bounds_and_no_other(low, days):
     """All legal tokens of a date column are missing and the days from low to high, in order, leap days included."""
-    low = pd.Timestamp(low).as_unit("s")
-    if low.year > 9990:
-        low = low.replace(year=9990, day=1)
-    high = low + pd.Timedelta(days=days)
-    tokenizer = fit(pd.Series([low, high]).astype("datetime64[s]"))
+    low = np.datetime64(low, "s")
+    high = low + np.timedelta64(days, "D")
+    tokenizer = fit(np.array([low, high]))
     tokens = legal(tokenizer.grammar_)
     assert (tokens[0] == MISSING).all()
     expected = np.arange(np.datetime64(low, "D"), np.datetime64(high, "D") + 1)

@@ -1,6 +1,7 @@
 """Tables <-> token ids: every dtype, whole frames, errors."""
 
 import pickle
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -244,7 +245,7 @@ def test_names_that_are_no_strings_survive(names):
     table = pd.DataFrame([[1, 2], [3, 4]])
     table.columns = pd.Index(names, tupleize_cols=False)
     tokenizer, again = round_trip(table)
-    assert list(again.columns) == names
+    pd.testing.assert_index_equal(again.columns, table.columns)
     assert tokenizer.columns_ == names
     assert not hasattr(tokenizer, "feature_names_in_")
 
@@ -278,6 +279,7 @@ def test_it_is_an_estimator(table):
     ids = tokenizer.encode(table)
     assert tokenizer.schema == {"size": fields.Number(0, 10)}
     copy = pickle.loads(pickle.dumps(tokenizer))
+    assert copy.schema_ == tokenizer.schema_ == deepcopy(tokenizer.schema_)
     pd.testing.assert_frame_equal(copy.decode(copy.encode(table)), tokenizer.decode(ids))
 
 

@@ -1,7 +1,8 @@
-"""Compiled networks, kept per process and lent to one fit, scoring or sampling at a time."""
+"""Compiled networks, kept per process and lent to one fit at a time."""
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
@@ -11,23 +12,24 @@ from ._network import NetworkShape, RowModel
 
 _IDLE: "OrderedDict[tuple, list[RowModel]]" = OrderedDict()
 _LOCK = threading.Lock()
+CLIP_NORM = 5.0  # of the mean gradient of a step
 _MAX_IDLE = 24  # compiled networks kept; the one unused for longest goes first
 
 Weights = dict[str, np.ndarray]
 
 
 @contextmanager
-def borrowed(shape: NetworkShape, *, jit_compile: bool = False, steps_per_execution: int = 1):
+def borrowed(shape: NetworkShape, steps_per_execution: int) -> Iterator[RowModel]:
     """Lend a compiled `RowModel` of this shape; its weights are whatever its last user left there.
 
-    Tracing and compilation outlive the loan, so that folds, candidates, refits and chunks of one shape compile once.
+    Tracing outlives the loan, so that folds, candidates and refits of one shape trace once.
     """
-    key = (shape, jit_compile, steps_per_execution)
+    key = (shape, steps_per_execution)
     with _LOCK:
         idle = _IDLE.get(key)
         model = idle.pop() if idle else None
     if model is None:
-        model = _compiled(shape, jit_compile, steps_per_execution)
+        model = _compiled(shape, steps_per_execution)
     try:
         yield model
     finally:
@@ -41,9 +43,9 @@ def borrowed(shape: NetworkShape, *, jit_compile: bool = False, steps_per_execut
                     del _IDLE[oldest]
 
 
-def _compiled(shape, jit_compile, steps_per_execution) -> RowModel:
-    model = RowModel(shape, jit_compile=jit_compile)
-    optimizer = keras.optimizers.Adam(model.plan(), beta_2=0.99, global_clipnorm=model.clipnorm)
+def _compiled(shape, steps_per_execution) -> RowModel:
+    model = RowModel(shape)
+    optimizer = keras.optimizers.Adam(model.plan(), beta_2=0.99, global_clipnorm=CLIP_NORM)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer, jit_compile=False, steps_per_execution=steps_per_execution)
     return model
@@ -58,9 +60,11 @@ def load(model: RowModel, weights: Weights) -> None:
 
 def unload(model: RowModel) -> Weights:
     """Copy the weights out of a borrowed network; what only training needs stays behind."""
-    return {v.name: np.array(v) for v in model.trainable_variables} | {v.name: np.array(v) for v in model.priors}
+    kept = [v for v in model.weights if v.trainable or v.name.startswith("prior")]
+    return {variable.name: variable.numpy() for variable in kept}
 
 
 def reset_optimizer(model: RowModel) -> None:
+    """Forget the moments and steps of the fit before."""
     for variable in model.optimizer.variables:
         variable.assign(np.zeros(variable.shape, variable.dtype))

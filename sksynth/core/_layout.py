@@ -66,24 +66,20 @@ class Layout:
 
     @cached_property
     def canonical(self) -> np.ndarray:
+        """The grammar's position at every canonical place, shape (n_positions,)."""
         positions = self.grammar.slot_of_position
         return np.concatenate([np.flatnonzero(positions == index) for index in self.slots])
 
     @cached_property
     def order(self) -> np.ndarray:
+        """The canonical place that is read at each time, shape (n_positions,)."""
         return np.argsort(self.canonical).astype(np.int32)
 
     @cached_property
     def runs(self) -> np.ndarray:
-        """Index of the run that every canonical place belongs to, and shape (n_positions,)."""
+        """Index of the run that every canonical place belongs to, shape (n_positions,)."""
         run_of_position = np.cumsum(self.grammar.run_starts) - 1
         return run_of_position[self.canonical].astype(np.int32)
-
-    def reading_order(self, runs: np.ndarray) -> np.ndarray:
-        """Return `order` for reading whole runs in the sequence `runs`."""
-        rank = np.empty(len(runs), int)
-        rank[runs] = np.arange(len(runs))
-        return np.lexsort((self.canonical, rank[self.runs])).astype(np.int32)
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Return tokens and states side by side in canonical order, shape (n_rows, 2 * n_positions), int16 where it fits."""
@@ -92,7 +88,7 @@ class Layout:
         return rows.astype(np.int16 if rows.size == 0 or rows.max() < 2**15 else np.int32)
 
     def pad(self, blocks: list[np.ndarray], fill=0.0) -> list[np.ndarray]:
-        """Stack per-slot arrays of shape (..., n_states, n_tokens) or (n_tokens, ...) by group; see `unpad`."""
+        """Stack one array of shape (n_states, n_tokens) per slot by group, filled up to the group's size."""
         padded, start = [], 0
         for group in self.groups:
             members = self.slots[start : start + group.n_slots]
@@ -108,11 +104,6 @@ class Layout:
         """Next states by group, int32, shape (n_slots, n_states, n_tokens); 0 where illegal."""
         tables = [np.maximum(slot.transitions, 0) for slot in self.grammar.slots]
         return [table.astype(np.int32) for table in self.pad(tables)]
-
-    def legal(self) -> list[np.ndarray]:
-        """0 where a token is legal in a state, ILLEGAL elsewhere, padding included."""
-        tables = [np.where(slot.transitions >= 0, np.float32(0), ILLEGAL) for slot in self.grammar.slots]
-        return self.pad(tables, ILLEGAL)
 
     def unsampled(self) -> list[np.ndarray]:
         """ILLEGAL for tokens that are legal but never drawn, 0 elsewhere."""

@@ -43,7 +43,6 @@ def first_token_of_slot(groups: tuple[Group, ...]) -> np.ndarray:
     return (np.cumsum([0, *sizes])[:-1]).astype(np.int32)
 
 
-@keras.saving.register_keras_serializable("sksynth")
 class Plan(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up, then cosine decay to a hundredth; peak and lengths are variables, so that no fit retraces."""
 
@@ -58,143 +57,189 @@ class Plan(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * tf.minimum(rise, fall)
 
 
+class Noise(NamedTuple):
+    """What training adds: dropout, drawn from (seed, step) and nothing else."""
+
+    seed: tf.Tensor
+    step: tf.Tensor
+    dropout: tf.Tensor
+    token_dropout: tf.Tensor
+
+    def units(self, hidden: tf.Tensor, purpose: int) -> tf.Tensor:
+        """Drop hidden units, the same ones at all positions of a row."""
+        keep = 1.0 - self.dropout
+        size = (1, tf.shape(hidden)[1], hidden.shape[2])
+        uniform = tf.random.stateless_uniform(size, self.seed + tf.stack([purpose, self.step]))
+        return hidden * (tf.cast(uniform < keep, tf.float32) / keep)
+
+    def tokens(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Drop what some tokens say."""
+        uniform = tf.random.stateless_uniform(tf.shape(inputs)[:2], self.seed + tf.stack([-1, self.step]))
+        return inputs * tf.cast(uniform >= self.token_dropout, tf.float32)[:, :, None]
+
+
+def hidden_states(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, noise: Noise | None) -> tf.Tensor:
+    """Return hidden states in canonical order, shape (n_positions, n_rows, rnn_units).
+
+    The input at time t is the token read at time t - 1 and the slot that is read at t. Both are looked up in tables that
+    are multiplied by the first layer's kernel beforehand, so that no input is ever multiplied row by row.
+    """
+    slots = slot_of_place(shape.groups)
+    tokens = tf.gather(tf.transpose(ids + first_token_of_slot(shape.groups)[slots][None]), order)
+    said = tf.matmul(weights["embedding"], weights["kernel_0"])
+    asked = tf.matmul(weights["slot_embedding"], weights["kernel_0"]) + weights["bias_0"]
+    before = tf.gather(said, tokens[:-1])
+    before = before if noise is None else noise.tokens(before)
+    inputs = tf.pad(before, [[1, 0], [0, 0], [0, 0]]) + tf.gather(asked, tf.gather(slots, order))[:, None]
+    hidden = recurrence(inputs, weights["recurrent_kernel_0"])
+    for layer in range(1, shape.n_layers):
+        hidden = hidden if noise is None else noise.units(hidden, layer)
+        flat = tf.matmul(tf.reshape(hidden, (-1, shape.rnn_units)), weights[f"kernel_{layer}"]) + weights[f"bias_{layer}"]
+        inputs = tf.ensure_shape(tf.reshape(flat, tf.shape(inputs)), inputs.shape)
+        hidden = recurrence(inputs, weights[f"recurrent_kernel_{layer}"])
+    hidden = hidden if noise is None else noise.units(hidden, 0)
+    return tf.gather(hidden, tf.math.invert_permutation(order))
+
+
+def row_losses(
+    shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Tensor, noise: Noise | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the negative log-likelihood of each row and the share of its tokens foreseen.
+
+    Parameters
+    ----------
+    shape : NetworkShape
+    weights : dict of str to tensor
+    rows : tensor of int, shape (n_rows, 2 * n_positions)
+        Tokens and states in canonical order (`Layout.rows`).
+    order : tensor of int32, shape (n_positions,)
+        The canonical place that is read at each time.
+    noise : Noise, optional
+        In training.
+
+    Returns
+    -------
+    losses : tensor, shape (n_rows,)
+        In nats.
+    hits : tensor, shape (n_rows,)
+        Share of the positions whose likeliest token is the row's.
+    """
+    rows = tf.cast(rows, tf.int32)
+    ids, states = rows[:, : shape.n_positions], rows[:, shape.n_positions :]
+    hidden = hidden_states(shape, weights, ids, order, noise)
+    labels, states = tf.transpose(ids), tf.transpose(states)
+    losses = hits = 0.0
+    start = 0
+    for index, group in enumerate(shape.groups):
+        stop = start + group.n_positions
+        logits = _logits(shape, weights, index, hidden[start:stop], states[start:stop])
+        label = tf.reshape(labels[start:stop], (group.n_slots, -1))
+        top = tf.stop_gradient(tf.reduce_max(logits, axis=-1))
+        norm = tf.math.log(tf.reduce_sum(tf.exp(logits - top[..., None]), axis=-1)) + top
+        picked = tf.reduce_sum(tf.where(tf.range(group.n_tokens) == label[..., None], logits, 0.0), axis=-1)
+        by_row = (group.n_positions, -1)
+        losses += tf.reduce_sum(tf.reshape(norm - picked, by_row), axis=0)
+        hits += tf.reduce_sum(tf.reshape(tf.cast(picked >= top, tf.float32), by_row), axis=0)
+        start = stop
+    return losses, hits / shape.n_positions
+
+
+def _logits(shape, weights, index, hidden, states):
+    """Logits of a group, shape (n_slots, repeat * n_rows, n_tokens): what the head says on top of the prior."""
+    group = shape.groups[index]
+    flat = tf.reshape(hidden, (group.n_slots, -1, shape.rnn_units))
+    logits = tf.matmul(flat, weights[f"head_{index}"]) + weights[f"head_bias_{index}"][:, None]
+    prior = weights[f"prior_{index}"]
+    if group.n_states == 1:
+        return logits + prior
+    return logits + tf.gather(prior, tf.reshape(states, (group.n_slots, -1)), batch_dims=1)
+
+
 class RowModel(keras.Model):
     """Embedding -> LSTM (x n_layers) -> one head per slot, over the positions of a row in any order.
 
-    Positions are in the canonical order of a `Layout`. The input at time t is the token read at time t - 1 and the slot that
-    is read at t; the head of a slot sees the hidden state of its own time. Logits start from `prior_*`, the log-shares of
-    the tokens in each state, which also hold what is illegal.
+    Logits start from ``prior_*``, the log-shares of the tokens in each state, which also hold what is illegal. Whatever may
+    differ between two fits of one shape is a variable, so that a second fit compiles nothing.
+
+    Parameters
+    ----------
+    shape : NetworkShape
     """
 
-    def __init__(self, shape: NetworkShape, *, jit_compile: bool = False, clipnorm: float = 5.0):
+    def __init__(self, shape: NetworkShape):
         super().__init__(name="rows")
         self.shape = shape
-        self._place_slot = slot_of_place(shape.groups)
-        self._place_offset = first_token_of_slot(shape.groups)[self._place_slot]
         self._make_weights()
-        self.clipnorm = clipnorm
-        self.compiled_gradients = tf.function(self.gradients, jit_compile=True) if jit_compile else self.gradients
-        self.compiled_score, self.compiled_draws = None, {}
         self.loss_mean, self.accuracy_mean = keras.metrics.Mean("loss"), keras.metrics.Mean("accuracy")
         self.built = True
 
     def _make_weights(self):
         shape, units = self.shape, self.shape.rnn_units
+        self._variables = {}
 
-        def weight(name, size, trainable=True):
-            return self.add_weight(name=name, shape=size, initializer="zeros", trainable=trainable)
+        def weight(name, size, trainable=True, dtype="float32"):
+            self._variables[name] = self.add_weight(
+                name=name, shape=size, initializer="zeros", trainable=trainable, dtype=dtype
+            )
 
-        def knob(name, dtype="float32", size=()):
-            return self.add_weight(name=name, shape=size, initializer="ones", dtype=dtype, trainable=False)
-
-        self.embedding = weight("embedding", (shape.n_tokens, shape.embedding_dim))
-        self.slot_embedding = weight("slot_embedding", (shape.n_slots, shape.embedding_dim))
-        widths = [shape.embedding_dim] + [units] * (shape.n_layers - 1)
-        self.kernels = [weight(f"kernel_{i}", (width, 4 * units)) for i, width in enumerate(widths)]
-        self.recurrent_kernels = [weight(f"recurrent_kernel_{i}", (units, 4 * units)) for i in range(shape.n_layers)]
-        self.biases = [weight(f"bias_{i}", (4 * units,)) for i in range(shape.n_layers)]
-        self.heads = [weight(f"head_{i}", (g.n_slots, units, g.n_tokens)) for i, g in enumerate(shape.groups)]
-        self.head_biases = [weight(f"head_bias_{i}", (g.n_slots, g.n_tokens)) for i, g in enumerate(shape.groups)]
-        self.priors = [weight(f"prior_{i}", (g.n_slots, g.n_states, g.n_tokens), False) for i, g in enumerate(shape.groups)]
-        self.dropout, self.token_dropout, self.weight_decay = knob("dropout"), knob("token_dropout"), knob("weight_decay")
-        self.peak, self.warmup, self.total = knob("peak"), knob("warmup"), knob("total")
-        self.seed = knob("seed", "int32", (2,))
+        weight("embedding", (shape.n_tokens, shape.embedding_dim))
+        weight("slot_embedding", (shape.n_slots, shape.embedding_dim))
+        for layer in range(shape.n_layers):
+            weight(f"kernel_{layer}", (units if layer else shape.embedding_dim, 4 * units))
+            weight(f"recurrent_kernel_{layer}", (units, 4 * units))
+            weight(f"bias_{layer}", (4 * units,))
+        for index, group in enumerate(shape.groups):
+            weight(f"head_{index}", (group.n_slots, units, group.n_tokens))
+            weight(f"head_bias_{index}", (group.n_slots, group.n_tokens))
+            weight(f"prior_{index}", (group.n_slots, group.n_states, group.n_tokens), False)
+        for knob in ("dropout", "token_dropout", "weight_decay", "peak", "warmup", "total"):
+            weight(knob, (), False)
+        weight("seed", (2,), False, "int32")
 
     @property
     def metrics(self):
+        """Means over the epoch."""
         return [self.loss_mean, self.accuracy_mean]
 
-    def plan(self) -> Plan:
-        return Plan(self.peak, self.warmup, self.total)
+    def tensor(self, name: str) -> tf.Tensor:
+        """Return the value of a variable by its name."""
+        return self._variables[name].value
 
-    def hidden(self, ids, order, step=None):
-        """Return hidden states in canonical order, shape (n_positions, n_rows, rnn_units); `step` is given in training."""
-        kernel = self.kernels[0].value
-        tokens = tf.gather(tf.transpose(ids + self._place_offset[None]), order)
-        slots = tf.gather(self._place_slot, order)
-        table = tf.matmul(self.embedding.value, kernel)
-        here = tf.gather(tf.matmul(self.slot_embedding.value, kernel), slots) + self.biases[0].value
-        before = tf.gather(table, tokens[:-1])
-        if step is not None:
-            keep = 1.0 - self.token_dropout.value
-            noise = tf.random.stateless_uniform(tf.shape(tokens[:-1]), self.seed.value + [1, step])
-            before = before * tf.cast(noise < keep, tf.float32)[:, :, None]
-        inputs = tf.pad(before, [[1, 0], [0, 0], [0, 0]]) + here[:, None]
-        hidden = recurrence(inputs, self.recurrent_kernels[0].value)
-        for layer in range(1, self.shape.n_layers):
-            hidden = self._dropped(hidden, step, layer + 1)
-            flat = tf.matmul(tf.reshape(hidden, (-1, self.shape.rnn_units)), self.kernels[layer].value)
-            inputs = tf.reshape(flat + self.biases[layer].value, (*hidden.shape[:1], -1, 4 * self.shape.rnn_units))
-            inputs = tf.ensure_shape(inputs, (hidden.shape[0], hidden.shape[1], 4 * self.shape.rnn_units))
-            hidden = recurrence(inputs, self.recurrent_kernels[layer].value)
-        return tf.gather(self._dropped(hidden, step, 0), tf.math.invert_permutation(order))
+    def plan(self) -> "Plan":
+        """Return the learning rate's course."""
+        return Plan(self.tensor("peak"), self.tensor("warmup"), self.tensor("total"))
 
-    def _dropped(self, hidden, step, purpose):
-        if step is None:
-            return hidden
-        keep = 1.0 - self.dropout.value
-        noise = tf.random.stateless_uniform(
-            (1, tf.shape(hidden)[1], self.shape.rnn_units), self.seed.value + [10 + purpose, step]
-        )
-        return hidden * tf.cast(noise < keep, tf.float32) / keep
+    def losses(self, rows, order, noise=None):
+        """Return `row_losses` of the network's weights."""
+        weights = {name: variable.value for name, variable in self._variables.items()}
+        return row_losses(self.shape, weights, rows, order, noise)
 
-    def nll(self, rows, order, step=None):
-        """Return each row's negative log-likelihood in nats, hits and countable positions, each of shape (n_rows,)."""
-        n = self.shape.n_positions
-        rows = tf.cast(rows, tf.int32)
-        ids, states = rows[:, :n], rows[:, n:]
-        hidden = self.hidden(ids, order, step)
-        labels, states = tf.transpose(ids), tf.transpose(states)
-        loss = hits = 0.0
-        start = 0
-        for index, group in enumerate(self.shape.groups):
-            stop = start + group.n_positions
-            logits = self._logits(index, hidden[start:stop], states[start:stop])
-            y = tf.reshape(labels[start:stop], (group.n_slots, -1))
-            top = tf.stop_gradient(tf.reduce_max(logits, axis=-1))
-            norm = tf.math.log(tf.reduce_sum(tf.exp(logits - top[..., None]), axis=-1)) + top
-            picked = tf.reduce_sum(tf.where(tf.range(group.n_tokens)[None, None] == y[..., None], logits, 0.0), axis=-1)
-            by_row = (-1, tf.shape(rows)[0])
-            loss += tf.reduce_sum(tf.reshape(norm - picked, by_row), axis=0)
-            hits += tf.reduce_sum(tf.reshape(tf.cast(picked >= top, tf.float32), by_row), axis=0)
-            start = stop
-        return loss, hits / n
-
-    def _logits(self, index, hidden, states):
-        group = self.shape.groups[index]
-        flat = tf.reshape(hidden, (group.n_slots, -1, self.shape.rnn_units))
-        logits = tf.matmul(flat, self.heads[index].value) + self.head_biases[index].value[:, None]
-        prior = self.priors[index].value
-        if group.n_states == 1:
-            return logits + prior
-        return logits + tf.gather(prior, tf.reshape(states, (group.n_slots, -1)), batch_dims=1)
-
-    def gradients(self, rows, order, step):
+    def _gradients(self, rows, order, step):
         """Return the gradients of the mean loss, and loss and hits of each row."""
+        noise = Noise(self.tensor("seed"), step, self.tensor("dropout"), self.tensor("token_dropout"))
         with tf.GradientTape() as tape:
-            loss, hits = self.nll(rows, order, step)
-            mean = tf.reduce_mean(loss)
+            losses, hits = self.losses(rows, order, noise)
+            mean = tf.reduce_mean(losses)
         gradients = tape.gradient(mean, [variable.value for variable in self.trainable_variables])
-        return [tf.convert_to_tensor(gradient) for gradient in gradients], loss, hits
+        return [tf.convert_to_tensor(gradient) for gradient in gradients], losses, hits
 
     def train_step(self, data):
+        """Take one step of the optimizer, then let the weights decay."""
         rows, order = data
-        gradients, loss, hits = self.compiled_gradients(rows, order, tf.cast(self.optimizer.iterations.value, tf.int32))
-        variables = self.trainable_variables
-        rate = self.optimizer.learning_rate * self.weight_decay.value
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        for variable in (*self.kernels, *self.recurrent_kernels, *self.heads, self.embedding):
-            variable.assign(variable.value * (1.0 - rate))
-        self.loss_mean.update_state(loss)
-        self.accuracy_mean.update_state(hits)
-        return {"loss": self.loss_mean.result(), "accuracy": self.accuracy_mean.result()}
+        gradients, losses, hits = self._gradients(rows, order, tf.cast(self.optimizer.iterations.value, tf.int32))
+        kept = 1.0 - self.optimizer.learning_rate * self.tensor("weight_decay")
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        for variable in self.trainable_variables:
+            if "bias" not in variable.name:
+                variable.assign(variable.value * kept)
+        return self._measure(losses, hits)
 
     def test_step(self, data):
+        """Score a padded chunk."""
         rows, order, weight = data
-        loss, hits = self.nll(rows, order)
-        self.loss_mean.update_state(loss, weight)
+        return self._measure(*self.losses(rows, order), weight)
+
+    def _measure(self, losses, hits, weight=None):
+        self.loss_mean.update_state(losses, weight)
         self.accuracy_mean.update_state(hits, weight)
         return {"loss": self.loss_mean.result(), "accuracy": self.accuracy_mean.result()}
-
-    def get_config(self):
-        return {"shape": self.shape, "clipnorm": self.clipnorm}

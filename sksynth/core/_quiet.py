@@ -1,8 +1,10 @@
 """Import TensorFlow without its chatter."""
 
+import logging
 import os
 import sys
 import tempfile
+import traceback
 from contextlib import contextmanager
 
 
@@ -24,8 +26,17 @@ def _stderr_aside():
             os.close(kept)
 
 
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    """Refuse warnings of retracing where a call of this package is the cause: one trace per shape of table is no mistake."""
+    if "retracing" not in record.getMessage():
+        return True
+    callers = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(None)} - {__name__}
+    return not any(name.startswith(f"{__package__}.") for name in callers)
+
+
 def quiet_import() -> None:
     """Import TensorFlow; what it says at its start, before it can be told to be quiet, is not shown."""
+    logging.getLogger("tensorflow").addFilter(_is_no_false_alarm)
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

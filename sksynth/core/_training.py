@@ -34,8 +34,6 @@ class Settings:
     validation_fraction: float
     patience: int | None
     min_delta: float
-    random_order: float
-    jit_compile: bool
     steps_per_execution: int
 
 
@@ -112,30 +110,25 @@ def initial_weights(shape: NetworkShape, priors: list[np.ndarray], rng: np.rando
     return weights
 
 
-def _training_data(layout, rows, settings, seed):
-    """An endless dataset of (rows, order); every step is a function of (seed, its number)."""
-    n, size = len(rows), settings.batch_size
-    steps = max(n // size, 1)
-    table, order = tf.constant(rows), tf.constant(layout.order)
-    runs, places = tf.constant(layout.runs), tf.constant(layout.canonical.astype(np.int32))
-    n_runs, n_places = len(layout.grammar.runs), len(layout.canonical)
+def _steps(n_rows, settings):
+    """Return the steps of an epoch, and how many of them one compiled call takes: a power of two that divides them."""
+    steps = max(n_rows // settings.batch_size, 1)
+    per_call = min(settings.steps_per_execution, 1 << max(steps.bit_length() - 2, 0))
+    return -(-steps // per_call) * per_call, per_call
+
+
+def _training_data(layout, rows, size, steps, seed):
+    """Return an endless dataset of (rows, order), `steps` an epoch; each step is a function of (seed, its number)."""
+    n, table, order = len(rows), tf.constant(rows), tf.constant(layout.order)
 
     def batch(step):
         epoch, within = step // steps, step % steps
         index = tf.cast(within * size, tf.int32) + tf.range(size)
         key = tf.stack([seed[0], seed[1] + tf.cast(epoch, tf.uint32)])
         chosen = tf.random.experimental.index_shuffle(index % n, key, n - 1)
-        chosen_order = order
-        if settings.random_order:
-            draw = tf.random.stateless_uniform(
-                (n_runs + 1,), tf.cast(tf.stack([seed[0] + 7, tf.cast(step, tf.uint32)]), tf.int32)
-            )
-            rank = tf.argsort(tf.argsort(draw[1:]))
-            shuffled = tf.argsort(tf.gather(rank, runs) * n_places + places)
-            chosen_order = tf.where(draw[0] < settings.random_order, shuffled, order)
-        return tf.gather(table, chosen), chosen_order
+        return tf.gather(table, chosen), order
 
-    return tf.data.Dataset.range(2**62).map(batch).prefetch(4), steps
+    return tf.data.Dataset.range(2**62).map(batch).prefetch(4)
 
 
 def scoring_chunks(layout, rows, order=None):
@@ -182,7 +175,7 @@ class _Keeper(keras.callbacks.Callback):
 
 def split_rows(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split row numbers once into training and validation rows, both sorted."""
-    n_validation = int(round(n_rows * fraction))
+    n_validation = round(n_rows * fraction)
     chosen = np.zeros(n_rows, bool)
     chosen[rng.permutation(n_rows)[:n_validation]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
@@ -213,15 +206,14 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     splitting, drawing, training_seed = (np.random.default_rng(child) for child in seed.spawn(3))
     training, validation = split_rows(len(ids), settings.validation_fraction, splitting)
     rows = layout.rows(ids)
-    data, steps = _training_data(layout, rows[training], settings, training_seed.integers(0, 2**31, 2, dtype=np.uint32))
+    steps, per_call = _steps(len(training), settings)
+    shuffling = training_seed.integers(0, 2**31, 2, dtype=np.uint32)
+    data = _training_data(layout, rows[training], settings.batch_size, steps, shuffling)
     held_out, n_chunks = _validation_data(layout, rows[validation]) if len(validation) else (None, None)
     keeper = _Keeper("val_loss" if len(validation) else "loss", settings, started, on_epoch)
     weights = initial_weights(shape, layout.priors(rows[training]), drawing)
     knobs = _knobs(settings, steps, training_seed)
-    per_call = max(
-        divisor for divisor in range(1, steps + 1) if steps % divisor == 0 and divisor <= settings.steps_per_execution
-    )
-    with _engine.borrowed(shape, jit_compile=settings.jit_compile, steps_per_execution=per_call) as model:
+    with _engine.borrowed(shape, per_call) as model:
         _engine.load(model, weights | knobs)
         _engine.reset_optimizer(model)
         model.fit(

@@ -146,6 +146,18 @@ class Cells:
         The domain.
     min_rows : int
         Rows that a cell should have at least.
+
+    Attributes
+    ----------
+    n_cells : int
+        Number of leaves that are cells. They come first in the arrays below; what is elsewhere in the domain follows, then
+        what is elsewhere in each divided first-level cell.
+    first, last : ndarray of uint64 or float64, shape (n_leaves,)
+        Both ends of the leaves, included.
+    size : ndarray of float64, shape (n_leaves,)
+        Ticks, or width; of *elsewhere* only those outside of the cells: 0.0 where there are none.
+    single : ndarray of bool, shape (n_leaves,)
+    token1, token2 : ndarray of int, shape (n_leaves,)
     """
 
     def __init__(self, positions, first, last, min_rows):

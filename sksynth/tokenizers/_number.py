@@ -28,11 +28,12 @@ class NumberCodec(FieldCodec):
     def __init__(self, scale, cells, name, nullable):
         self._scale, self._cells = scale, cells
         self.run = cells.run(name, nullable)
+        wide = (cells.last - cells.first)[~cells.single & (cells.size > 0)]
         if scale.continuous:
-            self.n_free = 0 if cells.single[: cells.n_cells].all() and cells.size[cells.n_cells] <= 0 else CONTINUOUS_DIGITS
+            self.n_free = CONTINUOUS_DIGITS * bool(len(wide))
         else:
-            widest = max(int(last) - int(first) for first, last in zip(cells.first, cells.last, strict=True))
-            self.n_free = 0 if widest == 0 else -(-((widest + 1).bit_length() + SPARE_BITS) // FREE_BITS)
+            largest = int(wide.max(initial=0)) + 1
+            self.n_free = 0 if largest == 1 else -(-(largest.bit_length() + SPARE_BITS) // FREE_BITS)
 
     @classmethod
     def fit(cls, values: pd.Series, field, *, name: str, min_frequency: int) -> "NumberCodec":

@@ -82,7 +82,7 @@ class TableTokenizer(BaseEstimator):
         """
         X = check_table(X)
         self.schema_ = infer_schema(X, min_frequency=self.min_frequency, schema=self.schema)
-        self.columns_ = list(X.columns)
+        self.columns_, self._labels = list(X.columns), X.columns
         self.n_features_in_ = len(self.columns_)
         if all(isinstance(column, str) for column in self.columns_):
             self.feature_names_in_ = np.array(self.columns_, dtype=object)
@@ -149,7 +149,7 @@ class TableTokenizer(BaseEstimator):
         check_is_fitted(self)
         columns = [codec.decode(own, free) for codec, own, free in self._split(ids)]
         frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(len(ids)))
-        frame.columns = pd.Index(self.columns_, tupleize_cols=False)
+        frame.columns = self._labels
         return frame
 
     def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
