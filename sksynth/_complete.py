@@ -9,6 +9,7 @@ from pandas.api import types
 from . import _times, _values
 from ._values import positions_of, typed_counts, typed_key
 
+LABEL = "other"  # of the values of a column in which every one is rare
 MAX_TEXT = 200  # characters of a text, unless the field says otherwise
 RESOLUTIONS = tuple(_values.NANOSECONDS)
 
@@ -39,17 +40,22 @@ def complete_category(field, values, column, min_frequency):
     categories = kept if field.categories is None else field.categories
     folded = [value for value, kept in zip(distinct, keep, strict=True) if not kept]
     field = field.replace(categories=categories, n_folded=int(counts[~keep].sum()), n_folded_values=len(folded))
-    field = _complete_levels(field, values, set(map(typed_key, folded)))
     if not categories and field.other is None:
-        if len(distinct) and not field.nullable:
-            warnings.warn(
-                f"column {column!r}: no value is in {min_frequency} or more rows, so it is sampled as missing; "
-                "set min_frequency=1 to keep its values, or give its field in schema",
-                UserWarning,
-                stacklevel=2,
-            )
-        field = field.replace(nullable=True)
-    return field
+        field = _without_values(field, distinct, column, min_frequency)
+    return _complete_levels(field, values, set(map(typed_key, folded)))
+
+
+def _without_values(field, distinct, column, min_frequency):
+    """Return a field of which no value is kept, so that something can be drawn: a label for strings, missing for others."""
+    label = LABEL if len(distinct) and all(isinstance(value, str) for value in distinct) else None
+    if len(distinct):
+        warnings.warn(
+            f"column {column!r}: no value is in {min_frequency} or more rows, so all are sampled as "
+            f"{'missing' if label is None else repr(label)}; set min_frequency=1 to keep its values, or give its field in schema",
+            UserWarning,
+            stacklevel=3,
+        )
+    return field.replace(nullable=True) if label is None else field.replace(other=label)
 
 
 def _complete_levels(field, values, folded):

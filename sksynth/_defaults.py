@@ -41,6 +41,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
         "dropout": given("dropout", 0.0 if n_training >= 20_000 else 0.25),
         "token_dropout": 0.0,
         "weight_decay": 0.0,
+        "averaging": 1.0,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": given("learning_rate", 0.004),
@@ -48,4 +49,5 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
         "patience": model.patience if stops else None,
         "min_delta": model.min_delta,
         "steps_per_execution": 16,
+        "jit_compile": bool(epochs * n_training * grammar.n_positions * units > 1e8),
     }

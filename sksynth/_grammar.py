@@ -119,7 +119,8 @@ class Grammar:
                 state = np.zeros(len(ids), np.int16)
             states[:, position] = state
             if len(token) and (token.min() < 0 or token.max() >= slot.n_tokens):
-                raise ValueError(f"slot {slot.name!r}: got tokens {token.min()}..{token.max()}, expected 0..{slot.n_tokens - 1}")
+                found, expected = f"{token.min()}..{token.max()}", f"0..{slot.n_tokens - 1}"
+                raise ValueError(f"slot {slot.name!r}: got tokens {found}, expected {expected}")
             state = slot.transitions[state, token]
             if (state < 0).any():
                 row = int(np.flatnonzero(state < 0)[0])

@@ -1,7 +1,7 @@
 """BatchLSTMSynthesizer: tables in, synthetic tables out."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._clusterer import ColumnClusterer
-from ._progress import progress_bar
+from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
-from ._text_model import HISTORY, LSTMTextModel, check_draw
+from ._text_model import HISTORY, LSTMTextModel, check_draw, forget
 from ._validation import Container, check_columns, check_int, check_table
 from .fields import Schema, infer_schema
 from .tokenizers import TableTokenizer
@@ -34,7 +34,8 @@ class BatchLSTMSynthesizer(BaseEstimator):
     clusterer : ColumnClusterer, default=None
         Groups the columns; cloned before it is fitted. None: ``ColumnClusterer()``.
     text_model : LSTMTextModel, default=None
-        Template of the batches' models; cloned for each. None: ``LSTMTextModel()``.
+        Template of the batches' models; cloned for each. None: ``LSTMTextModel()``. Its `random_state` and `tokenizer` stay
+        None: every batch gets its own.
     schema : dict of column to field, default=None
         What is known of some or all columns (see `sksynth.fields`); the rest is inferred from the data.
     min_frequency : int, default=5
@@ -141,6 +142,7 @@ class BatchLSTMSynthesizer(BaseEstimator):
             If a parameter, a column or the schema is not what it may be; the message names it.
         """
         self._check_parameters()
+        forget(self)
         frame = check_table(X)
         check_columns(self, X, frame, reset=True)
         self._container = Container.of(X)
@@ -150,14 +152,11 @@ class BatchLSTMSynthesizer(BaseEstimator):
         self.batches_ = self.clusterer_.batches_
         models, ids = self._prepare(frame, schema)
         logger.info("fitting %d rows in batches of %s columns", len(frame), [len(batch) for batch in self.batches_])
-        with progress_bar(self.verbose, len(models)) as board:
-            self.models_ = Parallel(n_jobs=self.n_jobs)(
-                delayed(_fit_batch)(model, ids[batch], stream(root, "batch", batch), board.watch(batch), batch)
-                for batch, model in enumerate(models)
-            )
-        self.schema_ = Schema({column: schema[column] for column in self.columns_})
-        self.history_ = _join_histories(self.models_)
+        self.models_ = self._fit_batches(models, ids, root)
+        known = {column: field for model in self.models_ for column, field in model.tokenizer_.schema_.items()}
+        self.schema_ = Schema({column: known[column] for column in self.columns_})
         self.epsilon_, self.delta_ = np.inf, 0.0
+        self.history_ = _join_histories(self.models_)
         return self
 
     def _fit_clusterer(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> ColumnClusterer:
@@ -171,13 +170,22 @@ class BatchLSTMSynthesizer(BaseEstimator):
         models, ids = [], []
         for batch in self.batches_:
             model = LSTMTextModel() if self.text_model is None else clone(self.text_model)
-            if model.tokenizer is None:
-                known = {column: schema[column] for column in batch}
-                model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
+            known = {column: schema[column] for column in batch}
+            model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
             columns = model._check_records(frame[batch], reset=True)
             models.append(model)
             ids.append(model._fit_tokenizer(columns))
         return models, ids
+
+    def _fit_batches(
+        self, models: list[LSTMTextModel], ids: list[np.ndarray], root: np.random.SeedSequence
+    ) -> list[LSTMTextModel]:
+        """Return the models, trained on their token ids, in parallel."""
+        with progress_bar(self.verbose, [model._n_epochs(own) for model, own in zip(models, ids, strict=True)]) as board:
+            return Parallel(n_jobs=self.n_jobs)(
+                delayed(_fit_batch)(model, ids[batch], stream(root, "batch", batch), board.watch(batch), batch)
+                for batch, model in enumerate(models)
+            )
 
     def sample(self, n_samples: int = 1, *, temperature: float = 1.0, random_state: Any = None) -> Any:
         """Draw new rows.
@@ -219,38 +227,33 @@ class BatchLSTMSynthesizer(BaseEstimator):
         temperature : float, default=1.0
         random_state : int, RandomState, Generator or None, default=None
 
-        Yields
+        Returns
+        -------
+        chunks : iterator
+            Of the container that fit was given, shape (chunk_size, n_columns).
+
+        Raises
         ------
-        rows : the container that fit was given, shape (chunk_size, n_columns)
+        NotFittedError, ValueError, TypeError
+            As `sample`, before the first chunk is asked for.
         """
         check_draw(chunk_size, temperature, name="chunk_size")
-        rest: list[np.ndarray] = []
-        for chunk in self._draw(n_samples, temperature, random_state):
-            rest = [np.concatenate(pair) for pair in zip(rest, chunk, strict=True)] if rest else chunk
-            while len(rest[0]) >= chunk_size:
-                yield self._container.restore(self._decode([ids[:chunk_size] for ids in rest]))
-                rest = [ids[chunk_size:] for ids in rest]
-        if len(rest[0]):
-            yield self._container.restore(self._decode(rest))
+        chunks = self._draw(n_samples, temperature, random_state)
+        return (self._container.restore(self._decode(ids)) for ids in _rechunk(chunks, chunk_size))
 
-    def _draw(self, n_samples: int, temperature: float, random_state: Any) -> Iterator[list[np.ndarray]]:
-        """Yield the token ids of every batch, chunk by chunk, and show how far it is."""
+    def _draw(self, n_samples: int, temperature: float, random_state: Any) -> Iterator[tuple[np.ndarray, ...]]:
+        """Return an iterator over the token ids of every batch, chunk by chunk, that shows how far it is."""
         check_is_fitted(self)
         check_draw(n_samples, temperature)
-        from tqdm.auto import tqdm
-
         root = seed_sequence(random_state)
         n_rows = min(model._chunk_rows() for model in self.models_)
         draws = [
             model._draw_ids(n_samples, stream(root, "batch", batch), temperature, n_rows)
             for batch, model in enumerate(self.models_)
         ]
-        with tqdm(total=n_samples, desc="sample", unit="row", delay=3, disable=not self.verbose) as bar:
-            for chunk in zip(*draws, strict=True):
-                yield list(chunk)
-                bar.update(len(chunk[0]))
+        return watch_rows(zip(*draws, strict=True), n_samples, self.verbose)
 
-    def _decode(self, ids: list[np.ndarray]) -> pd.DataFrame:
+    def _decode(self, ids: Sequence[np.ndarray]) -> pd.DataFrame:
         parts = [model.tokenizer_.decode(part) for model, part in zip(self.models_, ids, strict=True)]
         columns = {column: part[column] for part in parts for column in part.columns}
         return pd.concat([columns[column] for column in self.columns_], axis=1)
@@ -296,11 +299,24 @@ class BatchLSTMSynthesizer(BaseEstimator):
                 raise TypeError(
                     f"The {name!r} parameter of BatchLSTMSynthesizer must be a {template.__name__} or None, got {value!r}."
                 )
-        if self.text_model is not None and self.text_model.random_state is not None:
+        if self.text_model is not None:
+            self._check_template()
+
+    def _check_template(self) -> None:
+        self.text_model._check_parameters()
+        if self.text_model.tokenizer is not None:
+            raise ValueError(
+                f"tokenizer is set on text_model ({self.text_model.tokenizer!r}), but the synthesizer gives every batch a "
+                "TableTokenizer of its own: leave it None, and pass schema and min_frequency to BatchLSTMSynthesizer"
+            )
+        if self.text_model.random_state is not None:
             raise ValueError(
                 f"random_state is set on text_model ({self.text_model.random_state!r}), but belongs to the synthesizer "
                 f"(random_state={self.random_state!r}), which gives every batch a stream of its own: set it there alone"
             )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "history_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -314,10 +330,24 @@ def _fit_batch(
 ) -> LSTMTextModel:
     """Train the model of one batch and return it; runs in any worker and touches nothing else."""
     try:
-        return model._fit_ids(ids, seed, on_epoch)
+        with progress_bar(model.verbose, [model._n_epochs(ids)], f"batch {batch}") as board:
+            watchers = on_epoch, board.watch(0)
+            return model._fit_ids(ids, seed, lambda state: [watch(state) for watch in watchers])
     except Exception as error:
         error.add_note(f"while fitting batch {batch}, columns {list(model.columns_)}")
         raise
+
+
+def _rechunk(chunks: Iterator[tuple[np.ndarray, ...]], size: int) -> Iterator[list[np.ndarray]]:
+    """Yield the same rows in chunks of `size`; the last may have fewer."""
+    rest: list[np.ndarray] = []
+    for chunk in chunks:
+        rest = [np.concatenate(pair) for pair in zip(rest, chunk, strict=True)] if rest else list(chunk)
+        while len(rest[0]) >= size:
+            yield [ids[:size] for ids in rest]
+            rest = [ids[size:] for ids in rest]
+    if len(rest[0]):
+        yield rest
 
 
 def _join_histories(models: list[LSTMTextModel]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._defaults import choose_settings
-from ._progress import progress_bar
+from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
-
 from .tokenizers import CharTokenizer, TableTokenizer
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class LSTMTextModel(BaseEstimator):
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the held-out rows, the order of rows and dropout.
     verbose : int, default=0
-        1 shows a progress bar over the epochs.
+        1 shows a progress bar over the epochs, and one while sampling if that takes more than a few seconds.
 
     Attributes
     ----------
@@ -144,9 +144,10 @@ class LSTMTextModel(BaseEstimator):
             If a parameter or a column is not what it may be.
         """
         self._check_parameters()
+        forget(self)
         X = self._check_records(X, reset=True)
         ids = self._fit_tokenizer(X)
-        with progress_bar(self.verbose, 1) as board:
+        with progress_bar(self.verbose, [self._n_epochs(ids)]) as board:
             return self._fit_ids(ids, seed_sequence(self.random_state), board.watch(0))
 
     def _fit_tokenizer(self, X: Any) -> np.ndarray:
@@ -157,6 +158,11 @@ class LSTMTextModel(BaseEstimator):
             tokenizer = CharTokenizer() if self._container is None else TableTokenizer()
         self.tokenizer_ = tokenizer.fit(X)
         return self.tokenizer_.encode(X)
+
+    def _n_epochs(self, ids: np.ndarray) -> int:
+        """Return the number of epochs that training on these token ids takes at most."""
+        grammar = self.tokenizer_.grammar_
+        return choose_settings(self, len(ids), grammar)["epochs"] if grammar.n_positions else 0
 
     def _fit_ids(self, ids: np.ndarray, seed: np.random.SeedSequence, on_epoch: Any) -> "LSTMTextModel":
         """Train on the token ids of the fitted tokenizer; set all that fitting sets besides."""
@@ -201,8 +207,9 @@ class LSTMTextModel(BaseEstimator):
         """
         check_is_fitted(self)
         check_draw(n_samples, temperature)
-        ids = np.concatenate(list(self._draw_ids(n_samples, seed_sequence(random_state), temperature)))
-        records = self.tokenizer_.decode(ids)
+        chunks = zip(self._draw_ids(n_samples, seed_sequence(random_state), temperature))
+        ids = [ids for (ids,) in watch_rows(chunks, n_samples, self.verbose)]
+        records = self.tokenizer_.decode(np.concatenate(ids))
         return self._container.restore(records) if isinstance(records, pd.DataFrame) else records
 
     def _network(self) -> tuple[Any, dict, Any]:
@@ -307,6 +314,9 @@ class LSTMTextModel(BaseEstimator):
             self._container = Container.of(X)
         return frame
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "history_")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = True
@@ -326,11 +336,19 @@ def _is_lines(X: Any) -> bool:
     return isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], str)
 
 
+def forget(estimator: BaseEstimator) -> None:
+    """Remove what an earlier fit learned, so that one that fails leaves nothing half-fitted behind."""
+    for name in [name for name in vars(estimator) if name.endswith("_") or name in ("_weights", "_container")]:
+        delattr(estimator, name)
+
+
 def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
     """Refuse what `sample` cannot draw."""
     if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
         raise TypeError(f"{name} must be an int >= 1, got {n_samples!r}")
     if n_samples < 1:
         raise ValueError(f"{name} must be an int >= 1, got {n_samples!r}")
-    if not isinstance(temperature, int | float | np.number) or not np.isfinite(temperature) or temperature <= 0:
+    if isinstance(temperature, bool) or not isinstance(temperature, Real):
+        raise TypeError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
+    if not np.isfinite(temperature) or temperature <= 0:
         raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")

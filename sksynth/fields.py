@@ -75,7 +75,8 @@ class Category(Field):
     categories : sequence of str, int, float, bool, Timestamp or Timedelta, optional
         The values that are sampled. None: those that at least ``min_frequency`` rows hold.
     other : scalar, optional
-        The label under which all other values are sampled. None: they are scored as *other*, and never sampled.
+        The label under which all other values are sampled. None: they are scored as *other*, and never sampled; only where
+        strings are inferred of which none is frequent enough to be kept, the label becomes ``"other"``.
     ordered : bool, optional
         Whether the restored categorical column is ordered.
     nullable, dtype, n_folded

@@ -1,28 +1,24 @@
-"""Promises of the training core, on one tiny grammar whose every row can be enumerated."""
+"""Promises of the training core, on a tiny grammar whose every row can be enumerated."""
 
-import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import replace
-from functools import cache
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import tensorflow as tf
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from sksynth import core
 from sksynth._grammar import Grammar, Run, Slot, compile_slots
-from sksynth.core import _engine, _layout, _network, _recurrence, _training
+from sksynth.core import _engine, _network, _sampling, _training
+from sksynth.core._layout import Layout
 
-tf = pytest.importorskip("tensorflow")
-
-EPS = float(np.finfo(np.float32).eps)
 SETTINGS = core.Settings(
-    embedding_dim=8, rnn_units=16, n_layers=1, dropout=0.1, token_dropout=0.0, weight_decay=0.0, epochs=25, batch_size=64,
-    learning_rate=0.02, validation_fraction=0.2, patience=None, min_delta=0.0, random_order=0.0, jit_compile=False,
-    steps_per_execution=8,
+    embedding_dim=8, rnn_units=16, n_layers=1, dropout=0.1, token_dropout=0.0, weight_decay=0.0, epochs=20, batch_size=64,
+    learning_rate=0.03, validation_fraction=0.2, patience=None, min_delta=0.0, steps_per_execution=8, jit_compile=False,
 )  # fmt: skip
 N_ROWS = 640  # 512 of them for training: eight steps an epoch
 
@@ -31,34 +27,25 @@ def _date(index, state, token):
     """Step of a date: missing (0), other (1) or one of two months, then a day that the month allows."""
     if index == 0:
         return ("missing", "other", "short", "long")[token]
-    return 0 if token in {"missing": (0,), "other": (1,), "short": (2, 3), "long": (1, 2, 3)}[state] else None
+    return token if token in {"missing": (0,), "other": (1,), "short": (2, 3), "long": (1, 2, 3)}[state] else None
 
 
-TEXT = Slot("note", np.array([[1, 0, 0], [1, -1, -1]], np.int16), repeat=2)  # token 0 ends it
-RUNS = (
-    compile_slots(["city"], [9], lambda *_: 0, unsampled={0: [1]}),
-    compile_slots(["date.month", "date.day"], [4, 4], _date, unsampled={0: [1]}),
-    Run((TEXT,)),
-)
-GRAMMAR = Grammar(RUNS)
+CITY_RUN = compile_slots(["city"], [14], lambda *_: 0, unsampled={0: [1]})
+DATE_RUN = compile_slots(["date.month", "date.day"], [4, 4], _date, unsampled={0: [1]})
+NOTE_RUN = Run((Slot("note", np.array([[1, 0, 0], [1, -1, -1]], np.int16), repeat=2),))  # token 0 ends the note
+GRAMMAR = Grammar((CITY_RUN, DATE_RUN, NOTE_RUN))
 CITY, MONTH, DAY, FIRST, SECOND = range(GRAMMAR.n_positions)
-SHAPE = core.network_shape(GRAMMAR, SETTINGS)
 
 
 def made_rows(n_rows, rng):
-    """Return ids in which the city implies the month and the note's first token; the rest is noise."""
-    city = rng.integers(2, 9, n_rows)
+    """Return ids in which the city implies the month and the note's first token; day and second token are noise."""
+    city = rng.integers(2, 14, n_rows)
     day, second = rng.integers(2, 4, n_rows), rng.integers(0, 2, n_rows)
-    return np.column_stack([city, 2 + city % 2, day, 1 + (city > 5), second]).astype(np.int32)
-
-
-def legal_rows(grammar):
-    """Return every legal row of a grammar."""
-    sizes = [grammar.slots[index].n_tokens for index in grammar.slot_of_position]
-    return np.array([row for row in product(*map(range, sizes)) if is_legal(grammar, np.array([row]))])
+    return np.column_stack([city, 2 + city % 2, day, 1 + (city > 7), second]).astype(np.int32)
 
 
 def is_legal(grammar, ids):
+    """Say whether `Grammar.states` takes the rows."""
     try:
         grammar.states(ids)
     except ValueError:
@@ -66,52 +53,400 @@ def is_legal(grammar, ids):
     return True
 
 
+def legal_rows(grammar):
+    """Return every legal row of a grammar."""
+    sizes = [grammar.slots[index].n_tokens for index in grammar.slot_of_position]
+    return np.array([row for row in product(*map(range, sizes)) if is_legal(grammar, np.array([row]))], np.int32)
+
+
 LEGAL = legal_rows(GRAMMAR)
 MADE = made_rows(N_ROWS, np.random.default_rng(0))
+NOISE = LEGAL[np.random.default_rng(1).integers(len(LEGAL), size=N_ROWS)]
 
 
-def train(ids=MADE, seed=0, grammar=GRAMMAR, on_epoch=lambda state: None, **changes):
+def train(ids=MADE, *, grammar=GRAMMAR, seed=0, on_epoch=lambda state: None, **changes):
     """Train on ids with the settings of this file, some of them changed."""
     return core.train(grammar, ids, replace(SETTINGS, **changes), np.random.SeedSequence(seed), on_epoch)
 
 
-def assert_same_weights(a, b):
-    assert a.keys() == b.keys()
-    assert all(np.array_equal(a[name], b[name]) for name in a)
+def shape_of(grammar=GRAMMAR, **changes):
+    """Return the shape of the network that `train` with these arguments uses."""
+    return core.network_shape(grammar, replace(SETTINGS, **changes))
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one layer", "two layers"])
-def trained(request):
-    """Return (weights, shape, history) of a network trained on the made rows."""
-    weights, history = train(n_layers=request.param)
-    return weights, core.network_shape(GRAMMAR, replace(SETTINGS, n_layers=request.param)), history
+def same_weights(a, b):
+    """Compare two networks' weights to the bit."""
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traces():
+    """Count, by network and function, how often the functions of this module's networks are traced."""
+    counts, patch = Counter(), pytest.MonkeyPatch()
+
+    def counting(room, name):
+        original = getattr(room, name)
+
+        def counted(first, *args, **kwargs):
+            counts[name, id(first) if name.endswith("_step") else first] += 1
+            return original(first, *args, **kwargs)
+
+        patch.setattr(room, name, counted)
+
+    patch.setattr(_engine, "_IDLE", OrderedDict())
+    counting(_network.RowModel, "train_step")
+    counting(_network.RowModel, "test_step")
+    counting(_sampling, "row_losses")
+    counting(_sampling, "_draw")
+    yield counts
+    patch.undo()
 
 
 @pytest.fixture(scope="module")
-def weights():
-    """Return the weights of a one-layer network trained on the made rows."""
-    return train()[0]
+def plain():
+    """Return weights and history of a one-layer network trained on the made rows."""
+    return train()
 
 
-# ---- the recurrence
+@pytest.fixture(scope="module", params=[1, 2], ids=["one-layer", "two-layers"])
+def trained(request, plain):
+    """Return the weights and the shape of a network trained on the made rows."""
+    n_layers = request.param
+    return (plain if n_layers == 1 else train(n_layers=n_layers))[0], shape_of(n_layers=n_layers)
 
 
-def gradients_of(layer, projected, kernel, upstream):
-    """Return hidden states, and the gradients of their product with `upstream`."""
-    with tf.GradientTape() as tape:
-        tape.watch([projected, kernel])
-        hidden = layer(projected, kernel)
-        total = tf.reduce_sum(hidden * upstream)
-    return hidden, *tape.gradient(total, [projected, kernel])
+def test_equal_padded_sizes_share_one_shape():
+    """Grammars whose blocks pad to the same sizes, in any order of columns, share one compilation; others do not."""
+    smaller = Grammar((NOTE_RUN, compile_slots(["town"], [11], lambda *_: 0), DATE_RUN))
+    larger = Grammar((NOTE_RUN, compile_slots(["town"], [17], lambda *_: 0), DATE_RUN))
+
+    assert shape_of() == shape_of(smaller) != shape_of(larger)
+    assert hash(shape_of()) == hash(shape_of(smaller))
 
 
-def keras_recurrence(projected, kernel):
-    """Run `keras.layers.LSTM` on projections: its own kernel is the identity, its bias zero."""
-    import keras
+# Likelihood
 
-    units = kernel.shape[0]
-    cell = keras.layers.LSTMCell(units, use_bias=False)
-    cell.build((None, 4 * units))
-    cell.kernel.assign(np.eye(4 * units))
-    cell.kernel, cell.recurrent_kernel = tf.eye(4 * units), kernel
-    return cell
+
+def losses(weights, shape, ids, order):
+    """Return the negative log-likelihood of rows that are read in some order."""
+    rows = Layout(GRAMMAR).rows(ids).astype(np.int32)
+    return _network.row_losses(shape, weights, tf.constant(rows), tf.constant(order))[0].numpy().astype(float)
+
+
+def orders():
+    """Return every order that reads whole runs: as it stands first."""
+    layout = Layout(GRAMMAR)
+    runs = np.split(np.arange(GRAMMAR.n_positions), np.flatnonzero(GRAMMAR.run_starts)[1:])
+    return [layout.order[np.concatenate(chosen)] for chosen in permutations(runs)]
+
+
+def test_all_legal_rows_have_probability_one(trained):
+    """The probabilities of all legal rows sum to 1, and `log_likelihood` refuses an illegal one."""
+    weights, shape = trained
+    illegal = np.array([[2, 0, 3, 1, 1]])
+
+    assert 1 == pytest.approx(np.exp(core.log_likelihood(GRAMMAR, weights, shape, LEGAL)).sum(), abs=1e-5)
+    with pytest.raises(ValueError, match=r"slot 'date\.day': token 3 of row 0 is illegal"):
+        core.log_likelihood(GRAMMAR, weights, shape, illegal)
+
+
+def test_all_legal_rows_have_probability_one_in_any_reading_order(trained):
+    """In whatever order the runs are read the probabilities sum to 1, and the order does reach the network."""
+    weights, shape = trained
+
+    scores = [losses(weights, shape, LEGAL, order) for order in orders()]
+
+    np.testing.assert_allclose(np.exp(-np.array(scores)).sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(scores[0], -core.log_likelihood(GRAMMAR, weights, shape, LEGAL), rtol=1e-5)
+    assert all(np.abs(scores[0] - other).max() > 0.1 for other in scores[1:])
+
+
+@pytest.mark.parametrize("which", [0, 3])
+def test_later_tokens_do_not_reach_earlier_slots(trained, which):
+    """What a slot's head sees does not depend on its own token or on later ones; it does on the one before."""
+    weights, shape = trained
+    order = orders()[which]
+    ids = np.random.default_rng(0).integers(0, 3, (20, shape.n_positions)).astype(np.int32)
+
+    def seen(ids):  # in the order of reading
+        return _network.hidden_states(shape, weights, tf.constant(ids), tf.constant(order), None).numpy()[order]
+
+    for time in range(shape.n_positions):
+        changed = ids.copy()
+        changed[:, order[time:]] = (changed[:, order[time:]] + 1) % 3
+        before, after = seen(ids), seen(changed)
+        assert np.array_equal(before[: time + 1], after[: time + 1])
+        assert all(np.abs(before[t] - after[t]).max() > 1e-3 for t in range(time + 1, shape.n_positions))
+
+
+def test_a_row_scores_the_same_bits_wherever_it_stands(plain):
+    """A row's log-likelihood is the same to the bit alone and at every place of a chunk."""
+    for row in LEGAL[::20]:
+        alone = core.log_likelihood(GRAMMAR, plain[0], shape_of(), row[None])
+        everywhere = core.log_likelihood(GRAMMAR, plain[0], shape_of(), np.tile(row, (_training.SCORING_ROWS, 1)))
+        assert np.array_equal(alone.repeat(_training.SCORING_ROWS), everywhere)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, *(_training.SCORING_ROWS + extra for extra in (-1, 0, 1, 1000))])
+def test_scores_do_not_depend_on_the_chunks(plain, n_rows):
+    """A row scores the same bits among any others, whether the last chunk is full or not; no rows have no scores."""
+    index = np.arange(n_rows) * 11 % len(LEGAL)
+
+    scores = core.log_likelihood(GRAMMAR, plain[0], shape_of(), LEGAL[index])
+
+    assert np.array_equal(core.log_likelihood(GRAMMAR, plain[0], shape_of(), LEGAL)[index], scores)
+    assert np.float64 == scores.dtype
+
+
+# Sampling
+
+SAMPLED = LEGAL[(LEGAL[:, CITY] != 1) & (LEGAL[:, MONTH] != 1)]
+N_DRAWN = 4096  # rows of a chunk
+N_CHUNKS = 5
+
+
+def sampling_probabilities(weights, shape, temperature):
+    """Return the probability of each row of `SAMPLED`, place by place: unsampled tokens left out, the rest sharpened."""
+    likelihood = np.exp(core.log_likelihood(GRAMMAR, weights, shape, LEGAL))
+    probability = np.ones(len(SAMPLED))
+    for n in range(LEGAL.shape[1]):
+        shares = {}
+        for row in {tuple(row) for row in SAMPLED[:, : n + 1]}:
+            shares[row] = likelihood[(LEGAL[:, : n + 1] == row).all(axis=1)].sum()
+        most = {row[:n]: max(s for other, s in shares.items() if other[:n] == row[:n]) for row in shares}
+        sharp = {row: (share / most[row[:n]]) ** (1 / temperature) for row, share in shares.items()}
+        total = Counter()
+        for row, share in sharp.items():
+            total[row[:n]] += share
+        probability *= [sharp[tuple(row[: n + 1])] / total[tuple(row[:n])] for row in SAMPLED]
+    return probability
+
+
+def draw(weights, shape, *, seed=0, chunk=0, temperature=1.0, grammar=GRAMMAR):
+    """Draw one chunk of rows."""
+    child = np.random.SeedSequence(seed, spawn_key=(chunk,))
+    return core.Sampler(grammar, weights, shape, N_DRAWN).draw(child, temperature)
+
+
+def p_value(observed, expected):
+    """Return the chi-square test's p-value; cells that expect fewer than 5 are one cell."""
+    small = expected < 5
+    if small.any():
+        small[np.argmin(np.where(small, np.inf, expected))] = True
+        observed, expected = (np.append(cells[~small], cells[small].sum()) for cells in (observed, expected))
+    return chi2.sf(((observed - expected) ** 2 / expected).sum(), len(expected) - 1)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_rows_are_drawn_with_their_likelihood(trained, temperature):
+    """Frequencies of drawn rows are those that `log_likelihood` gives, unsampled tokens left out; none is illegal."""
+    expected = sampling_probabilities(*trained, temperature) * N_CHUNKS * N_DRAWN
+
+    drawn = Counter(tuple(row) for chunk in range(N_CHUNKS) for row in draw(*trained, chunk=chunk, temperature=temperature))
+
+    assert drawn.keys() <= {tuple(row) for row in SAMPLED}
+    assert p_value(np.array([drawn[tuple(row)] for row in SAMPLED], float), expected) >= 1e-6
+
+
+def test_cold_samples_are_the_likeliest(trained):
+    """As the temperature goes to 0 every token is the likeliest of its place."""
+    probability = sampling_probabilities(*trained, temperature=1e-3)
+    likeliest = SAMPLED[probability.argmax()]
+
+    assert probability.max() > 0.99
+    assert (likeliest == draw(*trained, temperature=1e-6)).all()
+
+
+def test_a_draw_is_a_function_of_its_seed(plain):
+    """The same seed gives the same rows, another seed or chunk gives others."""
+    rows = draw(plain[0], shape_of())
+
+    assert (N_DRAWN, GRAMMAR.n_positions) == rows.shape
+    assert np.array_equal(rows, draw(plain[0], shape_of()))
+    assert not np.array_equal(rows, draw(plain[0], shape_of(), chunk=1))
+    assert not np.array_equal(rows, draw(plain[0], shape_of(), seed=1))
+
+
+def test_sampling_chunks_are_bounded():
+    """A chunk has thousands of rows, fewer where blocks of tokens are large, always a power of two."""
+    sizes = [core.sampling_rows(shape_of(Grammar((compile_slots(["a"], [n], lambda *_: 0),)))) for n in (3, 10**4, 10**6)]
+
+    assert sizes[0] > sizes[1] > sizes[2] >= 64
+    assert all(size & (size - 1) == 0 for size in sizes)
+
+
+# Training
+
+
+def comparable(history):
+    """Return history without what a clock says."""
+    return [{name: value for name, value in record.items() if name != "seconds"} for record in history]
+
+
+@pytest.fixture
+def fitted_on(monkeypatch):
+    """Return what `keras.Model.fit` was given: training batches of two epochs, validation rows, weights."""
+    seen, original = {}, _network.RowModel.fit
+
+    def fit(model, data, **kwargs):
+        seen["batches"] = [rows.numpy() for rows, _ in data.take(2 * kwargs["steps_per_epoch"])]
+        chunks = [[part.numpy() for part in chunk] for chunk in kwargs["validation_data"].take(kwargs["validation_steps"])]
+        seen["validation"] = np.concatenate([rows[weight > 0] for rows, _, weight in chunks])
+        return original(model, data, **kwargs)
+
+    monkeypatch.setattr(_network.RowModel, "fit", fit)
+    return seen
+
+
+def tokens_of(rows):
+    """Return ids from rows in canonical order."""
+    return rows[:, : GRAMMAR.n_positions][:, Layout(GRAMMAR).order]
+
+
+def test_training_learns_what_the_rows_say(trained):
+    """The month and the note's first token follow from the city in every row: so they do in the model, with p > 0.9."""
+    likelihood = np.exp(core.log_likelihood(GRAMMAR, *trained, LEGAL))
+
+    for city in range(2, 14):
+        here = LEGAL[:, CITY] == city
+        for column, implied in ((MONTH, 2 + city % 2), (FIRST, 1 + (city > 7))):
+            assert likelihood[here & (LEGAL[:, column] == implied)].sum() > 0.9 * likelihood[here].sum()
+
+
+def test_loss_falls_to_what_is_noise(plain):
+    """The loss ends near the entropy of the rows: a city of 12, a day of 2, a second token of 2."""
+    _, history = plain
+    entropy = np.log(12 * 2 * 2)
+
+    assert history[0]["loss"] > history[-1]["loss"]
+    assert entropy - 0.1 < min(record["val_loss"] for record in history) < entropy + 0.3
+
+
+def test_a_fit_is_a_function_of_its_seed(plain):
+    """The same seed gives the same weights to the bit, whatever the network was used for before; another seed does not."""
+    other, _ = train(NOISE, seed=1, epochs=3, learning_rate=0.1, weight_decay=0.1, token_dropout=0.5)
+    weights, history = train()
+
+    assert same_weights(plain[0], weights)
+    assert comparable(plain[1]) == comparable(history)
+    assert not same_weights(train(epochs=2)[0], train(epochs=2, seed=1)[0])
+    assert plain[0].keys() == other.keys()
+
+
+def test_network_has_as_many_weights_as_it_says(trained):
+    """`n_parameters` counts the trained weights; the priors are not among them."""
+    weights, shape = trained
+
+    assert core.n_parameters(shape) == sum(w.size for name, w in weights.items() if not name.startswith("prior"))
+
+
+def test_training_and_validation_rows_do_not_mix(fitted_on):
+    """Every row is either held out or trained on once an epoch, in another order each time."""
+    train(LEGAL[:N_ROWS], epochs=2)
+
+    held_out = {tuple(row) for row in tokens_of(fitted_on["validation"])}
+    first, second = (tokens_of(np.concatenate(half)).tolist() for half in np.split(np.array(fitted_on["batches"]), 2))
+    assert 128 == len(fitted_on["validation"]) == len(held_out)
+    assert sorted(first) == sorted(second) == sorted(row for row in LEGAL[:N_ROWS].tolist() if tuple(row) not in held_out)
+    assert first != second
+
+
+@given(st.integers(0, 200), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_rows_are_split_once(n_rows, fraction, seed):
+    """Every row is on one side, the share held out is the one asked for, and another generator splits otherwise."""
+    training, validation = _training.split_rows(n_rows, fraction, np.random.default_rng(seed))
+
+    assert round(n_rows * fraction) == len(validation)
+    assert list(range(n_rows)) == sorted([*training, *validation])
+    assert sorted(training) == training.tolist()
+    assert sorted(validation) == validation.tolist()
+
+
+def test_history_has_one_record_for_every_epoch():
+    """History, and what the callable is told, are epoch by epoch; the best is where the validation loss was least."""
+    states = []
+
+    _, history = train(epochs=4, on_epoch=states.append)
+
+    assert [0, 1, 2, 3] == [record["epoch"] for record in history] == [state.epoch for state in states]
+    assert [False, False, False, True] == [state.last for state in states]
+    assert {4} == {state.n_epochs for state in states}
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
+        assert [record[name] for record in history] == [getattr(state, name) for state in states]
+        assert all(0 < record[name] for record in history)
+    assert [record["best"] for record in history] == [
+        record is min(history, key=lambda r: r["val_loss"]) for record in history
+    ]
+
+
+def test_without_validation_rows_the_training_loss_decides():
+    """Where no rows are held out the validation figures are NaN and the best epoch is that of the least training loss."""
+    _, history = train(MADE[:512], epochs=3, validation_fraction=0.0)
+
+    assert np.isnan([[record["val_loss"], record["val_accuracy"]] for record in history]).all()
+    assert [record["best"] for record in history] == [record is min(history, key=lambda r: r["loss"]) for record in history]
+
+
+def test_training_stops_early_with_the_best_weights(fitted_on):
+    """After `patience` epochs without a better validation loss training ends, and the best epoch's weights are returned."""
+    states = []
+
+    weights, history = train(NOISE, epochs=60, patience=3, dropout=0.0, on_epoch=states.append)
+
+    (best,) = (record for record in history if record["best"])
+    assert best["epoch"] + 3 == history[-1]["epoch"] < 59
+    assert states[-1].last
+    assert history[-1]["val_loss"] > best["val_loss"] == min(record["val_loss"] for record in history)
+    scores = core.log_likelihood(GRAMMAR, weights, shape_of(), tokens_of(fitted_on["validation"]))
+    assert -scores.mean() == pytest.approx(best["val_loss"], rel=1e-5)
+
+
+def test_an_improvement_below_min_delta_is_none():
+    """A loss that falls by less than `min_delta` counts as one that does not fall."""
+    _, history = train(epochs=6, patience=2, min_delta=100.0)
+
+    assert [True, False, False] == [record["best"] for record in history]
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_diverging_fit_says_so(epochs):
+    """A loss that is not a number ends training with an error that says what to lower, never with broken weights."""
+    with pytest.raises(FloatingPointError, match=r"lower learning_rate \(it is 1e\+30\)"):
+        train(epochs=epochs, learning_rate=1e30)
+
+
+def test_training_with_xla_gives_the_same_figures():
+    """`jit_compile` changes the speed and the rounding, nothing else."""
+    compiled, graph = (train(epochs=2, dropout=0.0, jit_compile=jit)[1] for jit in (True, False))
+
+    for a, b in zip(compiled, graph, strict=True):
+        assert [a["loss"], a["val_loss"]] == pytest.approx([b["loss"], b["val_loss"]], rel=1e-4)
+
+
+# What is kept between fits
+
+
+def test_a_second_table_of_the_same_shape_traces_nothing(traces, plain):
+    """Another table, reading order, seed and other settings use the compiled steps of the first."""
+    turned = Grammar((DATE_RUN, NOTE_RUN, CITY_RUN))
+    columns = [MONTH, DAY, FIRST, SECOND, CITY]
+    core.log_likelihood(GRAMMAR, plain[0], shape_of(), MADE)
+    draw(plain[0], shape_of())
+    before = dict(traces)
+
+    changes = {
+        "learning_rate": 0.01,
+        "dropout": 0.3,
+        "token_dropout": 0.2,
+        "weight_decay": 0.1,
+        "min_delta": 0.1,
+        "patience": 2,
+    }
+    weights, _ = train(MADE[:, columns], grammar=turned, seed=3, epochs=3, **changes)
+    core.log_likelihood(turned, weights, shape_of(turned), MADE[:100, columns])
+    assert is_legal(turned, draw(weights, shape_of(turned), grammar=turned, temperature=0.5))
+
+    assert before == traces
+    assert {"train_step", "test_step", "row_losses", "_draw"} == {name for name, _ in traces}
+    assert {1} == {count for (name, _), count in traces.items() if name == "train_step"}
+    assert 1 == traces["row_losses", shape_of()] == traces["_draw", shape_of()]

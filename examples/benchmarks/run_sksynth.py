@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fit and sample sksynth on a table; one JSON line with seconds and rows per second.
+"""Fit and sample sksynth on a table; one JSON line with seconds, rows per second, and whether all is legal under `schema_`.
 
 run_sksynth.py TRAIN.csv OUT.csv [--rows N] [--seed S] [--max-columns M] [--n-jobs J] [--set NAME=VALUE ...]
 
@@ -12,6 +12,7 @@ import json
 import time
 
 import pandas as pd
+from legal import check
 
 import sksynth.core  # noqa: F401  TensorFlow is loaded before the clock starts, as the peers load theirs
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer
@@ -49,4 +50,4 @@ out = model.sample(n)
 sample = time.perf_counter() - start
 out.to_csv(a.out, index=False)
 result = {"peer": "sksynth", "fit_s": round(fit, 1), "sample_s": round(sample, 2), "rows_per_s": round(n / sample, 1)}
-print(json.dumps(result))
+print(json.dumps(result | check(df, out, model.schema_)))

@@ -58,12 +58,6 @@ def load(model: RowModel, weights: Weights) -> None:
             variable.assign(weights[variable.name])
 
 
-def unload(model: RowModel) -> Weights:
-    """Copy the weights out of a borrowed network; what only training needs stays behind."""
-    kept = [v for v in model.weights if v.trainable or v.name.startswith("prior")]
-    return {variable.name: variable.numpy() for variable in kept}
-
-
 def reset_optimizer(model: RowModel) -> None:
     """Forget the moments and steps of the fit before."""
     for variable in model.optimizer.variables:

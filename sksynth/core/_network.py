@@ -10,6 +10,9 @@ from ._layout import Group
 from ._recurrence import recurrence
 
 
+AVERAGE = "average_"  # prefix of the running mean of a weight
+
+
 class NetworkShape(NamedTuple):
     """All that a compiled step depends on: equal shapes share one compilation."""
 
@@ -17,6 +20,7 @@ class NetworkShape(NamedTuple):
     embedding_dim: int
     rnn_units: int
     n_layers: int
+    jit_compile: bool = False
 
     @property
     def n_positions(self) -> int:
@@ -84,19 +88,19 @@ def hidden_states(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.
     The input at time t is the token read at time t - 1 and the slot that is read at t. Both are looked up in tables that
     are multiplied by the first layer's kernel beforehand, so that no input is ever multiplied row by row.
     """
-    slots = slot_of_place(shape.groups)
+    slots, jit = slot_of_place(shape.groups), shape.jit_compile and noise is not None
     tokens = tf.gather(tf.transpose(ids + first_token_of_slot(shape.groups)[slots][None]), order)
     said = tf.matmul(weights["embedding"], weights["kernel_0"])
     asked = tf.matmul(weights["slot_embedding"], weights["kernel_0"]) + weights["bias_0"]
     before = tf.gather(said, tokens[:-1])
     before = before if noise is None else noise.tokens(before)
     inputs = tf.pad(before, [[1, 0], [0, 0], [0, 0]]) + tf.gather(asked, tf.gather(slots, order))[:, None]
-    hidden = recurrence(inputs, weights["recurrent_kernel_0"])
+    hidden = recurrence(inputs, weights["recurrent_kernel_0"], jit)
     for layer in range(1, shape.n_layers):
         hidden = hidden if noise is None else noise.units(hidden, layer)
         flat = tf.matmul(tf.reshape(hidden, (-1, shape.rnn_units)), weights[f"kernel_{layer}"]) + weights[f"bias_{layer}"]
         inputs = tf.ensure_shape(tf.reshape(flat, tf.shape(inputs)), inputs.shape)
-        hidden = recurrence(inputs, weights[f"recurrent_kernel_{layer}"])
+        hidden = recurrence(inputs, weights[f"recurrent_kernel_{layer}"], jit)
     hidden = hidden if noise is None else noise.units(hidden, 0)
     return tf.gather(hidden, tf.math.invert_permutation(order))
 
@@ -158,7 +162,9 @@ def _logits(shape, weights, index, hidden, states):
 class RowModel(keras.Model):
     """Embedding -> LSTM (x n_layers) -> one head per slot, over the positions of a row in any order.
 
-    Logits start from ``prior_*``, the log-shares of the tokens in each state, which also hold what is illegal. Whatever may
+    Logits start from ``prior_*``, the log-shares of the tokens in each state, which also hold what is illegal. Steps move the
+    weights; what is scored, and kept, is their running mean, which says the shares of common values more exactly than the
+    weights of any one step, long before the learning rate has fallen (Polyak and Juditsky 1992). Whatever may
     differ between two fits of one shape is a variable, so that a second fit compiles nothing.
 
     Parameters
@@ -192,8 +198,10 @@ class RowModel(keras.Model):
             weight(f"head_{index}", (group.n_slots, units, group.n_tokens))
             weight(f"head_bias_{index}", (group.n_slots, group.n_tokens))
             weight(f"prior_{index}", (group.n_slots, group.n_states, group.n_tokens), False)
-        for knob in ("dropout", "token_dropout", "weight_decay", "peak", "warmup", "total"):
+        for knob in ("dropout", "token_dropout", "weight_decay", "peak", "warmup", "total", "horizon"):
             weight(knob, (), False)
+        for variable in self.trainable_variables:
+            weight(AVERAGE + variable.name, variable.shape, False)
         weight("seed", (2,), False, "int32")
 
     @property
@@ -209,35 +217,44 @@ class RowModel(keras.Model):
         """Return the learning rate's course."""
         return Plan(self.tensor("peak"), self.tensor("warmup"), self.tensor("total"))
 
-    def losses(self, rows, order, noise=None):
-        """Return `row_losses` of the network's weights."""
-        weights = {name: variable.value for name, variable in self._variables.items()}
-        return row_losses(self.shape, weights, rows, order, noise)
+    def _weights_of(self, prefix=""):
+        """Return the weights as they are, or their averages, by name."""
+        names = [variable.name for variable in self.trainable_variables]
+        priors = {name: self.tensor(name) for name in self._variables if name.startswith("prior")}
+        return priors | {name: self.tensor(prefix + name) for name in names}
 
     def _gradients(self, rows, order, step):
         """Return the gradients of the mean loss, and loss and hits of each row."""
         noise = Noise(self.tensor("seed"), step, self.tensor("dropout"), self.tensor("token_dropout"))
         with tf.GradientTape() as tape:
-            losses, hits = self.losses(rows, order, noise)
+            losses, hits = row_losses(self.shape, self._weights_of(), rows, order, noise)
             mean = tf.reduce_mean(losses)
         gradients = tape.gradient(mean, [variable.value for variable in self.trainable_variables])
         return [tf.convert_to_tensor(gradient) for gradient in gradients], losses, hits
 
     def train_step(self, data):
-        """Take one step of the optimizer, then let the weights decay."""
+        """Take one step of the optimizer, let the weights decay, and move their averages."""
         rows, order = data
-        gradients, losses, hits = self._gradients(rows, order, tf.cast(self.optimizer.iterations.value, tf.int32))
+        step = self.optimizer.iterations.value
+        gradients, losses, hits = self._gradients(rows, order, tf.cast(step, tf.int32))
         kept = 1.0 - self.optimizer.learning_rate * self.tensor("weight_decay")
+        share = 1.0 / tf.minimum(self.tensor("horizon"), 1.0 + tf.cast(step, tf.float32) / 4.0)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         for variable in self.trainable_variables:
             if "bias" not in variable.name:
                 variable.assign(variable.value * kept)
+            average = self._variables[AVERAGE + variable.name]
+            average.assign(average.value + share * (variable.value - average.value))
         return self._measure(losses, hits)
 
     def test_step(self, data):
-        """Score a padded chunk."""
+        """Score a padded chunk by the averaged weights."""
         rows, order, weight = data
-        return self._measure(*self.losses(rows, order), weight)
+        return self._measure(*row_losses(self.shape, self._weights_of(AVERAGE), rows, order), weight)
+
+    def averages(self) -> dict[str, np.ndarray]:
+        """Copy the averaged weights, and the priors: all that sampling and scoring need."""
+        return {name: tensor.numpy() for name, tensor in self._weights_of(AVERAGE).items()}
 
     def _measure(self, losses, hits, weight=None):
         self.loss_mean.update_state(losses, weight)

@@ -28,6 +28,7 @@ class Settings:
     dropout: float
     token_dropout: float
     weight_decay: float
+    averaging: float
     epochs: int
     batch_size: int
     learning_rate: float
@@ -35,6 +36,7 @@ class Settings:
     patience: int | None
     min_delta: float
     steps_per_execution: int
+    jit_compile: bool
 
 
 @dataclass
@@ -67,7 +69,9 @@ class EpochState:
 
 def network_shape(grammar: Grammar, settings: Settings) -> NetworkShape:
     """Return the shape of the network that these settings train on records of this grammar."""
-    return NetworkShape(Layout(grammar).groups, settings.embedding_dim, settings.rnn_units, settings.n_layers)
+    return NetworkShape(
+        Layout(grammar).groups, settings.embedding_dim, settings.rnn_units, settings.n_layers, settings.jit_compile
+    )
 
 
 def n_parameters(shape: NetworkShape) -> int:
@@ -163,7 +167,7 @@ class _Keeper(keras.callbacks.Callback):
                 f"the loss of epoch {epoch} is {figures['loss']}: lower learning_rate (it is {self.settings.learning_rate})"
             )
         if figures[self.monitor] < self.best - self.settings.min_delta:
-            self.best, self.best_epoch, self.weights = figures[self.monitor], epoch, _engine.unload(self.model)
+            self.best, self.best_epoch, self.weights = figures[self.monitor], epoch, self.model.averages()
         elif self.settings.patience is not None and epoch - self.best_epoch >= self.settings.patience:
             self.model.stop_training = True
         last = self.model.stop_training or epoch + 1 == self.settings.epochs
@@ -220,7 +224,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
             data, epochs=settings.epochs, steps_per_epoch=steps, validation_data=held_out, validation_steps=n_chunks,
             callbacks=[keeper], shuffle=False, verbose=0,
         )  # fmt: skip
-        weights = _engine.unload(model) if keeper.weights is None else keeper.weights
+        weights = model.averages() if keeper.weights is None else keeper.weights
     for record in keeper.history:
         record["best"] = record["epoch"] == keeper.best_epoch
     return weights, keeper.history
@@ -231,6 +235,6 @@ def _knobs(settings, steps, rng):
     total = steps * settings.epochs
     return {
         "dropout": settings.dropout, "token_dropout": settings.token_dropout, "weight_decay": settings.weight_decay,
-        "peak": settings.learning_rate, "warmup": min(steps, total // 10 + 1), "total": total,
+        "peak": settings.learning_rate, "warmup": min(steps, total // 10 + 1), "total": total, "horizon": max(steps * settings.averaging, 1.0),
         "seed": rng.integers(0, 2**30, 2, dtype=np.int32),
     }  # fmt: skip

@@ -1,0 +1,55 @@
+"""Promises of the engine: compiled networks are kept, few of them, and lent to one user at a time."""
+
+from collections import OrderedDict
+
+import pytest
+
+from sksynth.core import _engine
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Return the engine with room for three networks, which are mere objects."""
+    monkeypatch.setattr(_engine, "_IDLE", OrderedDict())
+    monkeypatch.setattr(_engine, "_MAX_IDLE", 3)
+    monkeypatch.setattr(_engine, "_compiled", lambda *key: [*key])
+    return _engine
+
+
+def lend(engine, key):
+    """Lend and take back."""
+    with engine.borrowed(key, 1) as network:
+        return network
+
+
+def test_a_network_is_lent_to_one_at_a_time(engine):
+    """Two loans at once are of two networks, also after a loan that failed; later loans are of the same two."""
+    with pytest.raises(RuntimeError), engine.borrowed("a", 1) as failed:
+        raise RuntimeError
+
+    with engine.borrowed("a", 1) as first, engine.borrowed("a", 1) as second:
+        assert failed is first is not second
+    with engine.borrowed("a", 1) as third, engine.borrowed("a", 1) as fourth, engine.borrowed("a", 2) as other:
+        assert {id(first), id(second)} == {id(third), id(fourth)}
+        assert id(other) not in {id(first), id(second)}
+
+
+def test_networks_kept_are_bounded(engine):
+    """Of more networks than are kept, the one unused for longest is built anew; the others are not."""
+    networks = {key: lend(engine, key) for key in "abc"}
+    lend(engine, "a")
+    lend(engine, "d")
+
+    assert all(networks[key] is lend(engine, key) for key in "ac")
+    assert networks["b"] is not lend(engine, "b")
+
+
+def test_networks_kept_are_bounded_while_one_is_lent(engine):
+    """A long loan does not disturb the bound: the lent network is not idle, and comes back."""
+    lend(engine, "a")
+    with engine.borrowed("a", 1) as lent:
+        for key in "bcdef":
+            lend(engine, key)
+
+    assert lent is lend(engine, "a")
+    assert 3 == sum(map(len, engine._IDLE.values()))
