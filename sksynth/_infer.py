@@ -12,7 +12,7 @@ from .fields import Boolean, Category, Datetime, Identifier, Number, Schema, Tex
 
 FEW_VALUES = 20  # a column of so few distinct strings is a category, however rare they are
 MAX_CATEGORIES = 10_000
-MAX_RARE = 0.05  # share of rows in values rarer than min_frequency up to which strings are a category
+MAX_RARE = 0.2  # share of rows in values rarer than min_frequency up to which strings are a category
 MIN_UNIQUE = 20  # rows from which a column that is unique per row can be an identifier
 MAX_IDENTIFIER = 64  # characters
 ALIKE = 0.95  # share of an identifier's values that have one shape
@@ -65,11 +65,13 @@ def guess(values: pd.Series, column, min_frequency):
 
 
 def _is_key(values):
-    """Tell whether whole numbers are a key: each occurs once, and they are nearly dense or in order."""
+    """Tell whether whole numbers are a key: each occurs once, and they are nearly dense.
+
+    Unique numbers with gaps may as well be a measurement; as a `Number` they keep their range at least.
+    """
     if len(values) < MIN_UNIQUE or not values.is_unique or values.min() < 0:
         return False
-    dense = int(values.max()) - int(values.min()) < 2 * len(values)
-    return dense or values.is_monotonic_increasing or values.is_monotonic_decreasing
+    return int(values.max()) - int(values.min()) < 2 * len(values)
 
 
 def _guess_strings(values, min_frequency):

@@ -30,9 +30,9 @@ class Group(NamedTuple):
         return self.n_slots * self.repeat
 
 
-def _padded(size: int, least: int = 8) -> int:
-    """Return the next power of two: few sizes, so few groups and few compilations."""
-    return max(least, 1 << (size - 1).bit_length())
+def _padded(size: int) -> int:
+    """Return the next power of two from 8 to 64, beyond that the next multiple of 64: few sizes, so few groups and traces."""
+    return max(8, 1 << (size - 1).bit_length()) if size <= 64 else -(-size // 64) * 64
 
 
 @dataclass(frozen=True, eq=False)

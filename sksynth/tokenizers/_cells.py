@@ -11,10 +11,10 @@ import numpy as np
 
 from .._grammar import MISSING, OTHER, Run, Slot
 
-MAX_CELLS = 128  # first-level cells of a column, about
+MAX_CELLS = 120  # first-level cells of a column, about: with MISSING and OTHER no more than 128 tokens as a rule
 MIN_CELLS = 16
 ROWS_PER_CELL = 40
-MAX_SUBCELLS = 32  # second-level cells of a first-level cell, about
+MAX_SUBCELLS = 28  # second-level cells of a first-level cell, about: no more than 32 tokens as a rule
 NOTHING, ELSEWHERE = 0, 1  # tokens of the second slot; its sub-cells follow
 FIRST = 2  # token of the first cell, in both slots
 
