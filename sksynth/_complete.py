@@ -51,7 +51,8 @@ def _without_values(field, distinct, column, min_frequency):
     if len(distinct):
         warnings.warn(
             f"column {column!r}: no value is in {min_frequency} or more rows, so all are sampled as "
-            f"{'missing' if label is None else repr(label)}; set min_frequency=1 to keep its values, or give its field in schema",
+            f"{'missing' if label is None else repr(label)}; "
+            "set min_frequency=1 to keep its values, or give its field in schema",
             UserWarning,
             stacklevel=3,
         )

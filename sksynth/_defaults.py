@@ -31,7 +31,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
     n_training = n_rows - round(n_rows * held_out)
     batch_size = given("batch_size", 256 if n_training >= 20_000 else 128 if n_training >= 5_000 else 64)
     batch_size = min(batch_size, 1 << (n_training.bit_length() - 1))
-    epochs = given("epochs", int(np.clip(250_000 // max(n_training, 1), 4, 60)))
+    epochs = given("epochs", round(float(np.clip(9 * (9_000 / n_training) ** 0.35, 2, 40))))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
     units = given("rnn_units", 128)
     return {

@@ -109,8 +109,10 @@ class Grammar:
         Raises
         ------
         ValueError
-            If a token is outside its slot's block or forbidden in its state.
+            If a token is outside its slot's block or forbidden in its state, or the number of positions is another.
         """
+        if ids.shape[1] != self.n_positions:
+            raise ValueError(f"got token ids of {ids.shape[1]} positions, expected {self.n_positions}")
         states = np.zeros(ids.shape, np.int16)
         state = np.zeros(len(ids), np.int16)
         for position, index in enumerate(self.slot_of_position):

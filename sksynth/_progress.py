@@ -87,7 +87,7 @@ def progress_bar(verbose: int, n_epochs: Sequence[int], desc: str = "fit") -> It
 
 def _follow(board: Board, planned: np.ndarray, bar: Any, done: threading.Event) -> None:
     """Redraw the bar whenever a batch has moved, for the last time when all is done."""
-    shown, ended = board.read(), False
+    shown, ended = np.zeros((len(planned), 2)), False
     while not ended:
         ended = done.wait(LOOK_EVERY)
         now = board.read()

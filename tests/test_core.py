@@ -123,7 +123,6 @@ def test_equal_padded_sizes_share_one_shape():
     larger = Grammar((NOTE_RUN, compile_slots(["town"], [17], lambda *_: 0), DATE_RUN))
 
     assert shape_of() == shape_of(smaller) != shape_of(larger)
-    assert hash(shape_of()) == hash(shape_of(smaller))
 
 
 # Likelihood
@@ -135,7 +134,7 @@ def losses(weights, shape, ids, order):
     return _network.row_losses(shape, weights, tf.constant(rows), tf.constant(order))[0].numpy().astype(float)
 
 
-def orders():
+def reading_orders():
     """Return every order that reads whole runs: as it stands first."""
     layout = Layout(GRAMMAR)
     runs = np.split(np.arange(GRAMMAR.n_positions), np.flatnonzero(GRAMMAR.run_starts)[1:])
@@ -156,7 +155,7 @@ def test_all_legal_rows_have_probability_one_in_any_reading_order(trained):
     """In whatever order the runs are read the probabilities sum to 1, and the order does reach the network."""
     weights, shape = trained
 
-    scores = [losses(weights, shape, LEGAL, order) for order in orders()]
+    scores = [losses(weights, shape, LEGAL, order) for order in reading_orders()]
 
     np.testing.assert_allclose(np.exp(-np.array(scores)).sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(scores[0], -core.log_likelihood(GRAMMAR, weights, shape, LEGAL), rtol=1e-5)
@@ -167,7 +166,7 @@ def test_all_legal_rows_have_probability_one_in_any_reading_order(trained):
 def test_later_tokens_do_not_reach_earlier_slots(trained, which):
     """What a slot's head sees does not depend on its own token or on later ones; it does on the one before."""
     weights, shape = trained
-    order = orders()[which]
+    order = reading_orders()[which]
     ids = np.random.default_rng(0).integers(0, 3, (20, shape.n_positions)).astype(np.int32)
 
     def seen(ids):  # in the order of reading
@@ -197,7 +196,6 @@ def test_scores_do_not_depend_on_the_chunks(plain, n_rows):
     scores = core.log_likelihood(GRAMMAR, plain[0], shape_of(), LEGAL[index])
 
     assert np.array_equal(core.log_likelihood(GRAMMAR, plain[0], shape_of(), LEGAL)[index], scores)
-    assert np.float64 == scores.dtype
 
 
 # Sampling
@@ -212,9 +210,8 @@ def sampling_probabilities(weights, shape, temperature):
     likelihood = np.exp(core.log_likelihood(GRAMMAR, weights, shape, LEGAL))
     probability = np.ones(len(SAMPLED))
     for n in range(LEGAL.shape[1]):
-        shares = {}
-        for row in {tuple(row) for row in SAMPLED[:, : n + 1]}:
-            shares[row] = likelihood[(LEGAL[:, : n + 1] == row).all(axis=1)].sum()
+        beginnings = {tuple(row) for row in SAMPLED[:, : n + 1]}
+        shares = {row: likelihood[(LEGAL[:, : n + 1] == row).all(axis=1)].sum() for row in beginnings}
         most = {row[:n]: max(s for other, s in shares.items() if other[:n] == row[:n]) for row in shares}
         sharp = {row: (share / most[row[:n]]) ** (1 / temperature) for row, share in shares.items()}
         total = Counter()
@@ -239,7 +236,7 @@ def p_value(observed, expected):
     return chi2.sf(((observed - expected) ** 2 / expected).sum(), len(expected) - 1)
 
 
-@pytest.mark.parametrize("temperature", [1.0, 2.0])
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 1e12])
 def test_rows_are_drawn_with_their_likelihood(trained, temperature):
     """Frequencies of drawn rows are those that `log_likelihood` gives, unsampled tokens left out; none is illegal."""
     expected = sampling_probabilities(*trained, temperature) * N_CHUNKS * N_DRAWN
@@ -250,13 +247,14 @@ def test_rows_are_drawn_with_their_likelihood(trained, temperature):
     assert p_value(np.array([drawn[tuple(row)] for row in SAMPLED], float), expected) >= 1e-6
 
 
-def test_cold_samples_are_the_likeliest(trained):
-    """As the temperature goes to 0 every token is the likeliest of its place."""
+@pytest.mark.parametrize("temperature", [1e-6, 1e-40])
+def test_cold_samples_are_the_likeliest(trained, temperature):
+    """As the temperature goes to 0, however far, every token is the likeliest of its place."""
     probability = sampling_probabilities(*trained, temperature=1e-3)
     likeliest = SAMPLED[probability.argmax()]
 
     assert probability.max() > 0.99
-    assert (likeliest == draw(*trained, temperature=1e-6)).all()
+    assert (likeliest == draw(*trained, temperature=temperature)).all()
 
 
 def test_a_draw_is_a_function_of_its_seed(plain):
@@ -270,11 +268,10 @@ def test_a_draw_is_a_function_of_its_seed(plain):
 
 
 def test_sampling_chunks_are_bounded():
-    """A chunk has thousands of rows, fewer where blocks of tokens are large, always a power of two."""
+    """A chunk has thousands of rows, fewer where blocks of tokens are large."""
     sizes = [core.sampling_rows(shape_of(Grammar((compile_slots(["a"], [n], lambda *_: 0),)))) for n in (3, 10**4, 10**6)]
 
     assert sizes[0] > sizes[1] > sizes[2] >= 64
-    assert all(size & (size - 1) == 0 for size in sizes)
 
 
 # Training
@@ -287,7 +284,7 @@ def comparable(history):
 
 @pytest.fixture
 def fitted_on(monkeypatch):
-    """Return what `keras.Model.fit` was given: training batches of two epochs, validation rows, weights."""
+    """Return what `keras.Model.fit` was given: the training batches of two epochs and the validation rows."""
     seen, original = {}, _network.RowModel.fit
 
     def fit(model, data, **kwargs):
@@ -377,8 +374,7 @@ def test_history_has_one_record_for_every_epoch():
     _, history = train(epochs=4, on_epoch=states.append)
 
     assert [0, 1, 2, 3] == [record["epoch"] for record in history] == [state.epoch for state in states]
-    assert [False, False, False, True] == [state.last for state in states]
-    assert {4} == {state.n_epochs for state in states}
+    assert [(4, False)] * 3 + [(4, True)] == [(state.n_epochs, state.last) for state in states]
     for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
         assert [record[name] for record in history] == [getattr(state, name) for state in states]
         assert all(0 < record[name] for record in history)

@@ -37,10 +37,8 @@ def borrowed(shape: NetworkShape, steps_per_execution: int) -> Iterator[RowModel
             _IDLE.setdefault(key, []).append(model)
             _IDLE.move_to_end(key)
             while sum(map(len, _IDLE.values())) > _MAX_IDLE:
-                oldest = next(iter(_IDLE))
+                oldest = next(key for key, idle in _IDLE.items() if idle)
                 _IDLE[oldest].pop()
-                if not _IDLE[oldest]:
-                    del _IDLE[oldest]
 
 
 def _compiled(shape, steps_per_execution) -> RowModel:

@@ -9,7 +9,6 @@ import tensorflow as tf
 from ._layout import Group
 from ._recurrence import recurrence
 
-
 AVERAGE = "average_"  # prefix of the running mean of a weight
 
 
@@ -138,12 +137,10 @@ def row_losses(
         stop = start + group.n_positions
         logits = _logits(shape, weights, index, hidden[start:stop], states[start:stop])
         label = tf.reshape(labels[start:stop], (group.n_slots, -1))
-        top = tf.stop_gradient(tf.reduce_max(logits, axis=-1))
-        norm = tf.math.log(tf.reduce_sum(tf.exp(logits - top[..., None]), axis=-1)) + top
-        picked = tf.reduce_sum(tf.where(tf.range(group.n_tokens) == label[..., None], logits, 0.0), axis=-1)
-        by_row = (group.n_positions, -1)
-        losses += tf.reduce_sum(tf.reshape(norm - picked, by_row), axis=0)
-        hits += tf.reduce_sum(tf.reshape(tf.cast(picked >= top, tf.float32), by_row), axis=0)
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(label, logits)
+        hit = tf.cast(tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), label), tf.float32)
+        losses += tf.reduce_sum(tf.reshape(loss, (group.n_positions, -1)), axis=0)
+        hits += tf.reduce_sum(tf.reshape(hit, (group.n_positions, -1)), axis=0)
         start = stop
     return losses, hits / shape.n_positions
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from .._grammar import Grammar
 from ._engine import Weights
-from ._layout import Layout
+from ._layout import ILLEGAL, Layout
 from ._network import NetworkShape, first_token_of_slot, row_losses, slot_of_place
 from ._training import scoring_chunks
 
@@ -45,7 +45,11 @@ class Sampler:
         starts = np.append(True, layout.runs[order][1:] != layout.runs[order][:-1])
         key = seed.generate_state(2).astype(np.uint32).view(np.int32)
         tokens = self._draw(
-            self._tables, tf.constant(order), tf.constant(starts), tf.constant(key), tf.constant(temperature, tf.float32)
+            self._tables,
+            tf.constant(order),
+            tf.constant(starts),
+            tf.constant(key),
+            tf.constant(max(temperature, 1e-6), tf.float32),
         )
         return tokens.numpy()[:, order]
 
@@ -101,6 +105,7 @@ def _draw(shape, n_rows, tables, order, starts, seed, temperature):
         def choose():
             bias = tf.gather(tf.gather(tables["logits"][index], member), state)
             logits = (tf.matmul(hidden, tf.gather(tables["heads"][index], member)) + bias) / temperature
+            logits = tf.where(bias < ILLEGAL / 2, bias, logits)
             uniform = tf.random.stateless_uniform(tf.shape(logits), key, minval=1e-7)
             token = tf.argmax(logits - tf.math.log(-tf.math.log(uniform)), axis=1, output_type=tf.int32)
             return token, tf.gather_nd(tf.gather(tables["transitions"][index], member), tf.stack([state, token], 1))

@@ -11,11 +11,12 @@ import tensorflow as tf
 from .._grammar import Grammar
 from . import _engine
 from ._layout import Layout
-from ._network import NetworkShape
+from ._network import AVERAGE, NetworkShape
 
 logger = logging.getLogger(__name__)
 
-SCORING_ROWS = 512  # rows of a scoring chunk, padded: one shape, the same bits for a row in any company
+SCORING_ROWS = 576  # of a scoring chunk, padded; a multiple of all usual row blocks of matrix kernels, so that a row gets
+# the same bits at any place of a chunk
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def initial_weights(shape: NetworkShape, priors: list[np.ndarray], rng: np.rando
 def _steps(n_rows, settings):
     """Return the steps of an epoch, and how many of them one compiled call takes: a power of two that divides them."""
     steps = max(n_rows // settings.batch_size, 1)
-    per_call = min(settings.steps_per_execution, 1 << max(steps.bit_length() - 2, 0))
+    per_call = min(settings.steps_per_execution, 1 << max(steps.bit_length() - 4, 0))
     return -(-steps // per_call) * per_call, per_call
 
 
@@ -162,10 +163,11 @@ class _Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         now = time.perf_counter()
         figures = {name: float(logs.get(name, np.nan)) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        if not np.isfinite(figures["loss"]):
-            raise FloatingPointError(
-                f"the loss of epoch {epoch} is {figures['loss']}: lower learning_rate (it is {self.settings.learning_rate})"
-            )
+        for name in {"loss", self.monitor}:
+            if not np.isfinite(figures[name]):
+                raise FloatingPointError(
+                    f"{name} of epoch {epoch} is {figures[name]}: lower learning_rate (it is {self.settings.learning_rate})"
+                )
         if figures[self.monitor] < self.best - self.settings.min_delta:
             self.best, self.best_epoch, self.weights = figures[self.monitor], epoch, self.model.averages()
         elif self.settings.patience is not None and epoch - self.best_epoch >= self.settings.patience:
@@ -218,7 +220,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     weights = initial_weights(shape, layout.priors(rows[training]), drawing)
     knobs = _knobs(settings, steps, training_seed)
     with _engine.borrowed(shape, per_call) as model:
-        _engine.load(model, weights | knobs)
+        _engine.load(model, weights | knobs | {AVERAGE + name: value for name, value in weights.items()})
         _engine.reset_optimizer(model)
         model.fit(
             data, epochs=settings.epochs, steps_per_epoch=steps, validation_data=held_out, validation_steps=n_chunks,
@@ -235,6 +237,7 @@ def _knobs(settings, steps, rng):
     total = steps * settings.epochs
     return {
         "dropout": settings.dropout, "token_dropout": settings.token_dropout, "weight_decay": settings.weight_decay,
-        "peak": settings.learning_rate, "warmup": min(steps, total // 10 + 1), "total": total, "horizon": max(steps * settings.averaging, 1.0),
+        "peak": settings.learning_rate, "warmup": min(steps, total // 10 + 1), "total": total,
+        "horizon": max(steps * settings.averaging, 1.0),
         "seed": rng.integers(0, 2**30, 2, dtype=np.int32),
     }  # fmt: skip
