@@ -60,7 +60,7 @@ COLUMNS = {
     "datetime64[ns]": pd.Series(STAMPS + PICK.astype("timedelta64[ns]")),
     "time zone": pd.Series(STAMPS).dt.tz_localize("UTC").dt.tz_convert("Europe/Vienna").mask(MISSING),
     "dates": pd.Series(DAYS.astype("datetime64[ns]")),
-    "written dates": pd.Series(list(DAYS.astype(str))),
+    "written dates": pd.Series(DAYS.astype(str).tolist()),
     "timedelta64[s]": pd.Series((PICK * 60).astype("timedelta64[s]")).mask(MISSING),
     "timedelta64[ns]": pd.Series((PICK * 1001).astype("timedelta64[ns]")),
     "constant number": pd.Series(np.full(N, 7.5)),
@@ -279,13 +279,14 @@ def test_sampled_identifiers_are_none_of_the_training_rows(orders, fitted_orders
     assert not set(sample) & set(orders["order"])
 
 
-def test_fits_do_not_depend_on_n_jobs(small, fitted_small):
-    """Batches that are trained in two processes have the weights, history and samples of those trained in one, to the bit."""
+def test_fits_do_not_depend_on_n_jobs(small, fitted_small, capfd):
+    """Batches trained in two processes give the weights, history and samples of those trained in one, and as quietly."""
     other = clone(fitted_small).set_params(n_jobs=2).fit(small)
 
     assert_frame_equal(fitted_small.sample(50, random_state=1), other.sample(50, random_state=1))
     np.testing.assert_array_equal(fitted_small.score_samples(small), other.score_samples(small))
     assert_frame_equal(fitted_small.history_.drop(columns="seconds"), other.history_.drop(columns="seconds"))
+    assert ("", "") == capfd.readouterr()
 
 
 def test_a_seed_decides_the_fit(small, synthesizer):
@@ -611,13 +612,13 @@ def test_an_error_names_its_batch_and_columns(small, fitted_small, n_jobs):
 
 
 def test_quiet_is_quiet():
-    """With verbose=0 a fresh process that fits with two workers, scores and samples writes nothing at all."""
+    """With verbose=0 a fresh process that fits, scores and samples writes nothing at all."""
     code = (
         "import numpy as np, pandas as pd\n"
-        "from sksynth import *\n"
+        "from sksynth import BatchLSTMSynthesizer, LSTMTextModel\n"
         "table = pd.DataFrame({'a': np.arange(40) % 2 == 0, 'b': np.arange(40) % 3 == 0})\n"
         "model = LSTMTextModel(rnn_units=4, embedding_dim=4, epochs=1)\n"
-        "synthesizer = BatchLSTMSynthesizer(ColumnClusterer(max_columns=1), model, n_jobs=2).fit(table)\n"
+        "synthesizer = BatchLSTMSynthesizer(text_model=model).fit(table)\n"
         "synthesizer.sample(3), synthesizer.score(table)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
