@@ -58,3 +58,9 @@ def small():
 def fitted_small(small, synthesizer):
     """Return a synthesizer that was fitted on `small` in two batches; not to be changed."""
     return synthesizer(clusterer=ColumnClusterer(batches=[["count", "colour"], ["flag"]])).fit(small)
+
+
+@pytest.fixture(scope="session")
+def few_valued():
+    """Return a function that makes a table of columns of two values: all of one width share their compilation."""
+    return lambda n_rows, names: pd.DataFrame({name: np.arange(n_rows) % 2 == i % 2 for i, name in enumerate(names)})

@@ -141,7 +141,7 @@ def test_fit_leaves_the_callers_frame(orders, fitted_orders):
 
 def test_fit_leaves_the_constructors_arguments(small, template):
     """Templates stay unfitted and, like the schema, the objects that they were, with the contents that they had."""
-    schema = {"colour": Category(["red", "blue"], nullable=True)}
+    schema = {"colour": Category(["red", "blue", "rare"], nullable=True)}
     clusterer, text_model = ColumnClusterer(batches=[["count", "colour"], ["flag"]]), template()
     parts = schema, vars(clusterer), vars(text_model)
     before = copy.deepcopy(parts)

@@ -1,0 +1,139 @@
+"""Promises of BatchLSTMSynthesizer about what it refuses, and how."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
+from sksynth.fields import Boolean, Category, Number
+
+GOOD = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})
+BAD_TABLES = {
+    "no rows": (GOOD.iloc[:0], ValueError, r"0 sample\(s\).*at least one row"),
+    "no columns": (GOOD.iloc[:, :0], ValueError, r"0 feature\(s\).*at least one column"),
+    "duplicate names": (GOOD.set_axis(["a", "a"], axis=1), ValueError, r"duplicate column names \['a'\]: rename"),
+    "infinity": (GOOD.assign(a=[1.0, np.inf]), ValueError, "'a'.*infinity in 1 of 2 rows.*replace"),
+    "complex": (GOOD.assign(a=[1j, 2]), ValueError, "(?s)Complex.*'a'.*split"),
+    "sparse": (GOOD.assign(a=pd.arrays.SparseArray([1, 0])), TypeError, "'a'.*sparse.*to_dense"),
+    "a list in a cell": (GOOD.assign(b=[[1], [2]]), TypeError, "'b'.*list.*columns of their own"),
+    "a dict in a cell": (GOOD.assign(b=[{}, {}]), TypeError, "'b'.*dict.*columns of their own"),
+    "bytes": (GOOD.assign(b=[b"x", b"y"]), TypeError, "'b'.*bytes.*decode"),
+    "one dimension": (np.arange(3.0), ValueError, "Reshape your data"),
+    "nested names": (pd.concat({"u": GOOD}, axis=1), ValueError, "nested column names.*flatten"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_bad_tables_are_refused(case):
+    """A table that cannot be learned is refused with an error that names the column and the remedy."""
+    table, error, message = BAD_TABLES[case]
+    with pytest.raises(error, match=message):
+        BatchLSTMSynthesizer().fit(table)
+
+
+BAD_SCHEMAS = {
+    "an unknown column": ({"c": Number()}, r"\['c'\]"),
+    "words as numbers": ({"b": Number()}, "'b'"),
+    "numbers as truth": ({"a": Boolean()}, "'a'.*fields.Category"),
+    "beyond a bound": ({"a": Number(high=2)}, "'a'.*2.5.*high.*change high"),
+    "missing where it may not": ({"m": Number(nullable=False)}, "'m'.*nullable=False.*fill"),
+    "not a category": ({"b": Category(["x"])}, "'b'.*'y'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SCHEMAS)
+def test_schemas_that_do_not_fit_are_refused(case):
+    """A schema that the data contradicts is refused with an error that names the column."""
+    schema, message = BAD_SCHEMAS[case]
+    with pytest.raises(ValueError, match=message):
+        BatchLSTMSynthesizer(schema=schema, min_frequency=1).fit(GOOD.assign(m=[1, None]))
+
+
+BAD_PARAMETERS = {
+    "min_frequency": ({"min_frequency": 0}, ValueError, "'min_frequency' parameter of BatchLSTMSynthesizer must be an int"),
+    "verbose": ({"verbose": "no"}, TypeError, "'verbose' parameter of BatchLSTMSynthesizer"),
+    "text_model": ({"text_model": ColumnClusterer()}, TypeError, "'text_model' parameter.*must be a LSTMTextModel or None"),
+    "clusterer": ({"clusterer": LSTMTextModel}, TypeError, "'clusterer' parameter.*must be a ColumnClusterer or None"),
+    "of the template": ({"text_model": LSTMTextModel(epochs=0)}, ValueError, "'epochs' parameter of LSTMTextModel"),
+    "random_state twice": (
+        {"text_model": LSTMTextModel(random_state=1), "random_state": 2},
+        ValueError,
+        r"random_state is set on text_model \(1\).*belongs to the synthesizer \(random_state=2\)",
+    ),
+    "tokenizer": ({"text_model": LSTMTextModel(tokenizer="x")}, ValueError, "tokenizer is set on text_model.*schema"),
+    "random_state": ({"random_state": -1}, ValueError, "random_state must be an int >= 0"),
+    "random_state by type": ({"random_state": "x"}, TypeError, "random_state must be an int >= 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PARAMETERS)
+def test_bad_parameters_are_refused(case):
+    """A parameter that is not what it may be is refused in fit, by name, the template's included."""
+    parameters, error, message = BAD_PARAMETERS[case]
+    with pytest.raises(error, match=message):
+        BatchLSTMSynthesizer(**parameters).fit(GOOD)
+
+
+BAD_DRAWS = {
+    "no rows": ({"n_samples": 0}, ValueError, "n_samples must be an int >= 1, got 0"),
+    "half a row": ({"n_samples": 1.5}, TypeError, "n_samples must be an int >= 1, got 1.5"),
+    "truth": ({"n_samples": True}, TypeError, "n_samples must be an int >= 1, got True"),
+    "no temperature": ({"n_samples": 1, "temperature": 0}, ValueError, "temperature must be a number > 0, got 0"),
+    "cold": ({"n_samples": 1, "temperature": -1.0}, ValueError, "temperature must be a number > 0, got -1.0"),
+    "no number": ({"n_samples": 1, "temperature": np.nan}, ValueError, "temperature must be a number > 0, got nan"),
+    "warm": ({"n_samples": 1, "temperature": "warm"}, TypeError, "temperature must be a number > 0, got 'warm'"),
+    "seed": ({"n_samples": 1, "random_state": -3}, ValueError, "random_state must be an int >= 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DRAWS)
+def test_bad_draws_are_refused(fitted_small, case):
+    """What cannot be drawn is refused at once, by sample and by sample_iter."""
+    arguments, error, message = BAD_DRAWS[case]
+    for draw in (fitted_small.sample, fitted_small.sample_iter):
+        with pytest.raises(error, match=message):
+            draw(**arguments)
+
+
+def test_bad_chunk_sizes_are_refused(fitted_small):
+    """A chunk has at least one row."""
+    with pytest.raises(ValueError, match="chunk_size must be an int >= 1, got 0"):
+        fitted_small.sample_iter(3, chunk_size=0)
+
+
+BAD_SCORES = {
+    "unseen": (lambda X: X.assign(new=1), "(?s)unseen at fit time.*new"),
+    "lacking": (lambda X: X.drop(columns="flag"), "(?s)missing.*flag"),
+    "another order": (lambda X: X[["flag", "count", "colour"]], "(?s)order"),
+    "words as numbers": (lambda X: X.assign(count="x"), "'count'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SCORES)
+def test_tables_that_fit_has_not_seen_are_refused_at_score(small, fitted_small, case):
+    """Scoring takes the columns of fit and says which are others."""
+    change, message = BAD_SCORES[case]
+    with pytest.raises(ValueError, match=message):
+        fitted_small.score(change(small))
+
+
+def test_unseen_names_that_are_no_strings_are_refused_at_score(few_valued, synthesizer):
+    """Columns named by numbers are compared with fit's as well."""
+    table = few_valued(40, range(3))
+    fitted = synthesizer().fit(table)
+    with pytest.raises(ValueError, match=r"unseen in fit: \[7\]; lacking: \[2\]"):
+        fitted.score(table.rename(columns={2: 7}))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])  # the last with workers: joblib ends them after an error
+def test_an_error_names_its_batch_and_columns(small, fitted_small, n_jobs):
+    """What goes wrong in a worker keeps its type and says in which batch, of which columns."""
+    diverging = clone(fitted_small)
+    diverging.set_params(n_jobs=n_jobs, text_model__learning_rate=1e30, text_model__epochs=4)
+    with pytest.raises(FloatingPointError, match="lower learning_rate") as caught:
+        diverging.fit(small)
+
+    assert re.fullmatch(r"while fitting batch [01], columns \[.*'(count|flag)'.*\]", caught.value.__notes__[0])
