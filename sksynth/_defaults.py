@@ -33,7 +33,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
     batch_size = min(batch_size, 1 << (n_training.bit_length() - 1))
     epochs = given("epochs", round(float(np.clip(12 * (9_000 / n_training) ** 0.35, 2, 40))))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
-    units = given("rnn_units", 128)
+    units = given("rnn_units", 96 if n_training < 50_000 else 128)
     return {
         "embedding_dim": given("embedding_dim", 32),
         "rnn_units": units,

@@ -246,10 +246,8 @@ class BatchLSTMSynthesizer(BaseEstimator):
         check_is_fitted(self)
         check_draw(n_samples, temperature)
         root = seed_sequence(random_state)
-        n_rows = min(model._chunk_rows() for model in self.models_)
         draws = [
-            model._draw_ids(n_samples, stream(root, "batch", batch), temperature, n_rows)
-            for batch, model in enumerate(self.models_)
+            model._draw_ids(n_samples, stream(root, "batch", batch), temperature) for batch, model in enumerate(self.models_)
         ]
         return watch_rows(zip(*draws, strict=True), n_samples, self.verbose)
 

@@ -18,6 +18,7 @@ from .tokenizers import CharTokenizer, TableTokenizer
 
 logger = logging.getLogger(__name__)
 
+CHUNK_ROWS = 4096  # sampled at a time
 HISTORY = ["batch", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "epsilon", "delta", "seconds", "best"]
 
 
@@ -219,26 +220,20 @@ class LSTMTextModel(BaseEstimator):
         grammar = self.tokenizer_.grammar_
         return grammar, self._weights, core.network_shape(grammar, core.Settings(**self.training_))
 
-    def _chunk_rows(self) -> int:
-        """Rows per chunk of sampling."""
+    def _draw_ids(self, n_samples: int, seed: np.random.SeedSequence, temperature: float) -> Iterator[np.ndarray]:
+        """Yield token ids and free digits, `CHUNK_ROWS` rows at a time, `n_samples` rows in all."""
         from . import core
 
-        return core.sampling_rows(self._network()[2])
-
-    def _draw_ids(
-        self, n_samples: int, seed: np.random.SeedSequence, temperature: float, chunk_rows: int | None = None
-    ) -> Iterator[np.ndarray]:
-        """Yield token ids and free digits, chunk by chunk, `n_samples` rows in all."""
-        from . import core
-
-        size = chunk_rows or self._chunk_rows()
-        sampler = core.Sampler(*self._network(), size) if self._weights else None
+        sampler = core.Sampler(*self._network()) if self._weights else None
         key = int(stream(seed, "identifiers").generate_state(1, np.uint64)[0])
-        for chunk, start in enumerate(range(0, n_samples, size)):
-            tokens = sampler.draw(stream(seed, "tokens", chunk), temperature) if sampler else np.empty((size, 0), np.int32)
+        for chunk, start in enumerate(range(0, n_samples, CHUNK_ROWS)):
+            n_rows = min(CHUNK_ROWS, n_samples - start)
+            tokens = np.empty((n_rows, 0), np.int32)
+            if sampler:
+                tokens = sampler.draw(stream(seed, "tokens", chunk), n_rows, temperature)
             rng = np.random.default_rng(stream(seed, "free digits", chunk))
-            free = self.tokenizer_.draw_free(range(start, start + size), rng, key)
-            yield np.concatenate([tokens, free], axis=1)[: n_samples - start]
+            free = self.tokenizer_.draw_free(range(start, start + CHUNK_ROWS), rng, key)
+            yield np.concatenate([tokens, free[:n_rows]], axis=1)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the log-likelihood of every record.

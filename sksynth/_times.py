@@ -30,7 +30,7 @@ FORMATS = (
 
 def date_format(values: pd.Series) -> str | None:
     """Return the format in which all strings are written exactly, or None."""
-    distinct = pd.Series(values.dropna().unique(), dtype=object)
+    distinct = pd.Series([str(value) for value in values.dropna().unique()], dtype=object)
     return next((format for format in FORMATS if len(distinct) and _is_written(distinct, format)), None)
 
 

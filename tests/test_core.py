@@ -14,7 +14,7 @@ from scipy.stats import chi2
 
 from sksynth import core
 from sksynth._grammar import Grammar, Run, Slot, compile_slots
-from sksynth.core import _engine, _network, _sampling, _training
+from sksynth.core import _engine, _network, _scoring, _training
 from sksynth.core._layout import Layout
 
 SETTINGS = core.Settings(
@@ -98,8 +98,7 @@ def traces():
     patch.setattr(_engine, "_IDLE", OrderedDict())
     counting(_network.RowModel, "train_step")
     counting(_network.RowModel, "test_step")
-    counting(_sampling, "row_losses")
-    counting(_sampling, "_draw")
+    counting(_scoring, "row_losses")
     yield counts
     patch.undo()
 
@@ -224,7 +223,7 @@ def sampling_probabilities(weights, shape, temperature):
 def draw(weights, shape, *, seed=0, chunk=0, temperature=1.0, grammar=GRAMMAR):
     """Draw one chunk of rows."""
     child = np.random.SeedSequence(seed, spawn_key=(chunk,))
-    return core.Sampler(grammar, weights, shape, N_DRAWN).draw(child, temperature)
+    return core.Sampler(grammar, weights, shape).draw(child, N_DRAWN, temperature)
 
 
 def p_value(observed, expected):
@@ -267,11 +266,13 @@ def test_a_draw_is_a_function_of_its_seed(plain):
     assert not np.array_equal(rows, draw(plain[0], shape_of(), seed=1))
 
 
-def test_sampling_chunks_are_bounded():
-    """A chunk has thousands of rows, fewer where blocks of tokens are large."""
-    sizes = [core.sampling_rows(shape_of(Grammar((compile_slots(["a"], [n], lambda *_: 0),)))) for n in (3, 10**4, 10**6)]
+def test_fewer_rows_are_the_first_of_more(plain):
+    """A draw of fewer rows gives the first of a draw of more, across the borders of blocks."""
+    sampler, seed = core.Sampler(GRAMMAR, plain[0], shape_of()), np.random.SeedSequence(0)
+    rows = sampler.draw(seed, 600)
 
-    assert sizes[0] > sizes[1] > sizes[2] >= 64
+    for n_rows in (1, 255, 256, 257, 600):
+        assert np.array_equal(rows[:n_rows], sampler.draw(seed, n_rows))
 
 
 # Training
@@ -444,6 +445,6 @@ def test_a_second_table_of_the_same_shape_traces_nothing(traces, plain):
     assert is_legal(turned, draw(weights, shape_of(turned), grammar=turned, temperature=0.5))
 
     assert before == traces
-    assert {"train_step", "test_step", "row_losses", "_draw"} == {name for name, _ in traces}
+    assert {"train_step", "test_step", "row_losses"} == {name for name, _ in traces}
     assert {1} == {count for (name, _), count in traces.items() if name == "train_step"}
-    assert 1 == traces["row_losses", shape_of()] == traces["_draw", shape_of()]
+    assert 1 == traces["row_losses", shape_of()]

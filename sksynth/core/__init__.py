@@ -4,7 +4,8 @@ from ._quiet import quiet_import
 
 quiet_import()
 
-from ._sampling import Sampler, log_likelihood, sampling_rows  # noqa: E402
+from ._sampling import Sampler  # noqa: E402
+from ._scoring import log_likelihood  # noqa: E402
 from ._training import EpochState, Settings, device_name, n_parameters, network_shape, train  # noqa: E402
 
 __all__ = [
@@ -15,6 +16,5 @@ __all__ = [
     "log_likelihood",
     "n_parameters",
     "network_shape",
-    "sampling_rows",
     "train",
 ]

@@ -1,28 +1,35 @@
-"""Sampling and scoring with trained weights, in chunks of one fixed shape."""
+"""Sampling with trained weights: blocks of rows that fit the processor's cache, drawn by numpy in parallel threads.
 
-from functools import lru_cache
+One step of a block is two matrix products and a few passes over small arrays; numpy does them as fast as a compiled graph,
+without the time that tracing one takes, so that a few rows cost little and a million no more than they must.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
+from threadpoolctl import ThreadpoolController
 
 from .._grammar import Grammar
-from ._engine import Weights
 from ._layout import ILLEGAL, Layout
-from ._network import NetworkShape, first_token_of_slot, row_losses, slot_of_place
-from ._training import scoring_chunks
 
-MAX_SAMPLING_ROWS = 4096
-MAX_LOGITS = 2**23  # rows times the largest block, at most
+BLOCK_ROWS = 256  # drawn together: their gates fit a core's cache
 
 
-def sampling_rows(shape: NetworkShape) -> int:
-    """Return the rows of a sampling chunk: thousands, fewer where a block of tokens is very large."""
-    largest = max((group.n_tokens for group in shape.groups), default=1)
-    return int(min(MAX_SAMPLING_ROWS, max(64, 1 << ((MAX_LOGITS // largest).bit_length() - 1))))
+class _Place(NamedTuple):
+    """What is looked up at one time of the reading order."""
+
+    asked: np.ndarray  # projection of the slot that is asked for, shape (4 * units,)
+    head: np.ndarray  # shape (units, n_tokens)
+    logits: np.ndarray  # to start from, by state; -inf where a token is not to be drawn, shape (n_states, n_tokens)
+    transitions: np.ndarray  # next states, shape (n_states, n_tokens)
+    first_token: int  # row of the block's first token in the table of what was said
+    starts: bool  # whether a run begins here
 
 
 class Sampler:
-    """Draws chunks of rows from trained weights.
+    """Draws rows from trained weights.
 
     Parameters
     ----------
@@ -30,111 +37,114 @@ class Sampler:
     weights : dict of str to ndarray
         As returned by `train`.
     shape : NetworkShape
-    n_rows : int
-        Rows per chunk, such as `sampling_rows` gives.
     """
 
-    def __init__(self, grammar: Grammar, weights: Weights, shape: NetworkShape, n_rows: int):
-        self.n_rows, self._layout = n_rows, Layout(grammar)
-        self._draw = _compiled_draw(shape, n_rows)
-        self._tables = _tables(self._layout, weights, shape)
+    def __init__(self, grammar: Grammar, weights: dict, shape):
+        self._layout, self._units = Layout(grammar), shape.rnn_units
+        scaled = _scale_gates(weights, shape)
+        said = weights["embedding"] @ scaled["kernel_0"]
+        self._said = np.vstack([said, np.zeros_like(said[:1])])  # the last row: nothing was said yet
+        self._layers = [
+            [scaled[f"{name}_{layer}"] for name in ("kernel", "bias", "recurrent_kernel")] for layer in range(shape.n_layers)
+        ]
+        asked = weights["slot_embedding"] @ scaled["kernel_0"] + scaled["bias_0"]
+        self._places = list(_places(self._layout, weights, asked))
+        self._blas = ThreadpoolController()
 
-    def draw(self, seed: np.random.SeedSequence, temperature: float = 1.0) -> np.ndarray:
-        """Draw one chunk: token ids of shape (n_rows, n_positions), int32, a function of the seed alone."""
-        layout, order = self._layout, self._layout.order
-        starts = np.append(True, layout.runs[order][1:] != layout.runs[order][:-1])
-        key = seed.generate_state(2).astype(np.uint32).view(np.int32)
-        tokens = self._draw(
-            self._tables,
-            tf.constant(order),
-            tf.constant(starts),
-            tf.constant(key),
-            tf.constant(max(temperature, 1e-6), tf.float32),
-        )
-        return tokens.numpy()[:, order]
+    def draw(self, seed: np.random.SeedSequence, n_rows: int, temperature: float = 1.0) -> np.ndarray:
+        """Draw token ids of shape (n_rows, n_positions), int32.
 
+        Every block of rows has a stream of its own, so that fewer rows are the first of more.
+        """
+        children = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(-(-n_rows // BLOCK_ROWS))
+        with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+            blocks = list(pool.map(lambda child: self._draw_block(np.random.default_rng(child), temperature), children))
+        return np.concatenate(blocks)[:n_rows]
 
-def log_likelihood(grammar: Grammar, weights: Weights, shape: NetworkShape, ids: np.ndarray) -> np.ndarray:
-    """Return the log-likelihood of each row of token ids, in nats, shape (n_rows,)."""
-    layout, score = Layout(grammar), _compiled_score(shape)
-    rows, tensors = layout.rows(ids).astype(np.int32), {name: tf.constant(value) for name, value in weights.items()}
-    parts = [
-        -score(tensors, tf.constant(chunk), tf.constant(order)).numpy().astype(np.float64)
-        for chunk, order, _ in scoring_chunks(layout, rows)
-    ]
-    return np.concatenate([np.empty(0), *parts])[: len(ids)]
+    def _draw_block(self, rng, temperature):
+        scratch = _Scratch(self._units, len(self._layers))
+        tokens = np.empty((BLOCK_ROWS, len(self._places)), np.int32)
+        uniform = rng.random((len(self._places), BLOCK_ROWS), dtype=np.float32)
+        previous, state = np.full(BLOCK_ROWS, len(self._said) - 1), np.zeros(BLOCK_ROWS, np.int64)
+        for time, place in enumerate(self._places):
+            np.take(self._said, previous, axis=0, out=scratch.z, mode="clip")
+            scratch.z += place.asked
+            state = np.zeros_like(state) if place.starts else state
+            logits = np.matmul(self._step(scratch), place.head, out=scratch.logits(place.head.shape[1]))
+            logits += place.logits if len(place.logits) == 1 else place.logits.take(state, axis=0)
+            token = _inverse_cdf(logits, uniform[time], temperature)
+            previous, state = token + place.first_token, place.transitions[state, token]
+            tokens[:, time] = token
+        return tokens
 
-
-@lru_cache(maxsize=32)
-def _compiled_score(shape):
-    return tf.function(lambda weights, rows, order: row_losses(shape, weights, rows, order)[0])
-
-
-@lru_cache(maxsize=32)
-def _compiled_draw(shape, n_rows):
-    return tf.function(lambda *args: _draw(shape, n_rows, *args))
-
-
-def _tables(layout: Layout, weights: Weights, shape: NetworkShape) -> dict:
-    """All that a step of sampling looks up: projected inputs, heads, logits to start from, next states."""
-    said = weights["embedding"] @ weights["kernel_0"]
-    masks = zip(layout.unsampled(), range(len(shape.groups)), strict=True)
-    tables = {
-        "said": [np.vstack([said, np.zeros_like(said[:1])])],  # the last row: nothing was said yet
-        "asked": [weights["slot_embedding"] @ weights["kernel_0"] + weights["bias_0"]],
-        "layers": [
-            [weights[f"{name}_{layer}"] for name in ("kernel", "bias", "recurrent_kernel")] for layer in range(shape.n_layers)
-        ],
-        "heads": [weights[f"head_{index}"] for index in range(len(shape.groups))],
-        "logits": [weights[f"prior_{i}"] + weights[f"head_bias_{i}"][:, None] + mask for mask, i in masks],
-        "transitions": layout.transitions(),
-    }
-    return tf.nest.map_structure(tf.constant, tables)
-
-
-def _draw(shape, n_rows, tables, order, starts, seed, temperature):
-    """Draw tokens place by place in `order`; return them in canonical order, shape (n_rows, n_positions).
-
-    A token is the argmax of its logits plus Gumbel noise, which draws it with the probability that softmax gives it.
-    """
-    group_of_slot = np.repeat(np.arange(len(shape.groups)), [g.n_slots for g in shape.groups]).astype(np.int32)
-    place_in_group = np.concatenate([np.arange(g.n_slots) for g in shape.groups]).astype(np.int32)
-    slot_of, offset_of = slot_of_place(shape.groups), first_token_of_slot(shape.groups)
-
-    def branch(index, member, hidden, state, key):
-        def choose():
-            bias = tf.gather(tf.gather(tables["logits"][index], member), state)
-            logits = (tf.matmul(hidden, tf.gather(tables["heads"][index], member)) + bias) / temperature
-            logits = tf.where(bias < ILLEGAL / 2, bias, logits)
-            uniform = tf.random.stateless_uniform(tf.shape(logits), key, minval=1e-7)
-            token = tf.argmax(logits - tf.math.log(-tf.math.log(uniform)), axis=1, output_type=tf.int32)
-            return token, tf.gather_nd(tf.gather(tables["transitions"][index], member), tf.stack([state, token], 1))
-
-        return choose
-
-    def body(t, previous, state, hs, cs, tokens):
-        place, state = order[t], tf.where(starts[t], 0, state)
-        slot = tf.gather(slot_of, place)
-        hs, cs = _step(tables, tf.gather(tables["said"][0], previous) + tf.gather(tables["asked"][0], slot), hs, cs)
-        key, member = tf.random.experimental.stateless_fold_in(seed, place), tf.gather(place_in_group, slot)
-        branches = [branch(index, member, hs[-1], state, key) for index in range(len(shape.groups))]
-        token, state = tf.switch_case(tf.gather(group_of_slot, slot), branches)
-        return t + 1, token + tf.gather(offset_of, slot), state, hs, cs, tokens.write(place, token)
-
-    zeros = tuple(tf.zeros((n_rows, shape.rnn_units)) for _ in range(shape.n_layers))
-    nothing_said, state = tf.fill((n_rows,), shape.n_tokens), tf.zeros((n_rows,), tf.int32)
-    tokens = tf.TensorArray(tf.int32, shape.n_positions, element_shape=(n_rows,))
-    start = (0, nothing_said, state, zeros, zeros, tokens)
-    end = tf.while_loop(lambda t, *_: t < shape.n_positions, body, start, maximum_iterations=shape.n_positions)
-    return tf.transpose(end[-1].stack())
+    def _step(self, scratch):
+        """Take one step in every layer, in place; `scratch.z` has the first layer's projections. Return the last's output."""
+        z, units = scratch.z, self._units
+        for layer, (kernel, bias, recurrent_kernel) in enumerate(self._layers):
+            h, c = scratch.hidden[layer], scratch.cells[layer]
+            if layer:
+                np.matmul(scratch.hidden[layer - 1], kernel, out=z)
+                z += bias
+            z += np.matmul(h, recurrent_kernel, out=scratch.recurrent)
+            with np.errstate(over="ignore"):  # exp(88.8) is infinite, and the gate 0, as it should be
+                np.exp(z, out=z)
+            z += 1.0
+            np.reciprocal(z, out=z)
+            i, f, g, o = (z[:, gate * units : (gate + 1) * units] for gate in range(4))
+            g *= 2.0
+            g -= 1.0
+            i *= g
+            c *= f
+            c += i
+            np.tanh(c, out=h)
+            h *= o
+        return h
 
 
-def _step(tables, inputs, hs, cs):
-    """Take one step in every layer; `inputs` are the first layer's projections."""
-    new_h, new_c = [], []
-    for (kernel, bias, recurrent_kernel), h, c in zip(tables["layers"], hs, cs, strict=True):
-        z = (tf.matmul(new_h[-1], kernel) + bias if new_h else inputs) + tf.matmul(h, recurrent_kernel)
-        i, f, g, o = tf.split(z, 4, axis=1)
-        new_c.append(tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g))
-        new_h.append(tf.sigmoid(o) * tf.tanh(new_c[-1]))
-    return tuple(new_h), tuple(new_c)
+class _Scratch:
+    """The arrays of a block, made once: fresh memory at every step would cost more than the arithmetic."""
+
+    def __init__(self, units, n_layers):
+        self.z, self.recurrent = (np.empty((BLOCK_ROWS, 4 * units), np.float32) for _ in range(2))
+        self.hidden, self.cells = ([np.zeros((BLOCK_ROWS, units), np.float32) for _ in range(n_layers)] for _ in range(2))
+        self._logits: dict[int, np.ndarray] = {}
+
+    def logits(self, n_tokens):
+        if n_tokens not in self._logits:
+            self._logits[n_tokens] = np.empty((BLOCK_ROWS, n_tokens), np.float32)
+        return self._logits[n_tokens]
+
+
+def _scale_gates(weights, shape):
+    """Scale what goes into the gates: sigmoid(x) is 1 / (1 + exp(-x)), tanh(x) is 2 / (1 + exp(-2 x)) - 1: one exp for all."""
+    factors = np.repeat(np.float32([-1.0, -1.0, -2.0, -1.0]), shape.rnn_units)
+    names = [f"{name}_{layer}" for name in ("kernel", "bias", "recurrent_kernel") for layer in range(shape.n_layers)]
+    return {name: weights[name] * factors for name in names}
+
+
+def _places(layout, weights, asked):
+    """Yield the look-ups of every time of the reading order, blocks without their padding."""
+    grammar, first = layout.grammar, 0
+    of_slot, slot = {}, 0
+    for index, group in enumerate(layout.groups):
+        for member in range(group.n_slots):
+            known = grammar.slots[layout.slots[slot]]
+            size = (slice(known.n_states), slice(known.n_tokens))
+            logits = weights[f"prior_{index}"][member][size] + weights[f"head_bias_{index}"][member][size[1]]
+            logits = np.where((known.transitions < 0) | known.unsampled | (logits < ILLEGAL / 2), -np.inf, logits)
+            head = np.ascontiguousarray(weights[f"head_{index}"][member][:, size[1]])
+            of_slot[layout.slots[slot]] = (asked[slot], head, logits.astype(np.float32), known.transitions, first)
+            first, slot = first + group.n_tokens, slot + 1
+    for position, starts in enumerate(grammar.run_starts):
+        yield _Place(*of_slot[grammar.slot_of_position[position]], bool(starts))
+
+
+def _inverse_cdf(logits, uniform, temperature):
+    """Draw a token per row, in place: the first whose cumulative weight exceeds a uniform share of the whole."""
+    logits -= logits.max(axis=1, keepdims=True)
+    logits /= np.float32(max(temperature, 1e-6))
+    np.exp(logits, out=logits)
+    cumulative = np.cumsum(logits, axis=1, out=logits)
+    total = cumulative[:, -1]
+    target = np.minimum(uniform * total, np.nextafter(total, np.float32(0)))
+    return (cumulative <= target[:, None]).sum(axis=1)

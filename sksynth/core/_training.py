@@ -122,8 +122,8 @@ def _steps(n_rows, settings):
     return -(-steps // per_call) * per_call, per_call
 
 
-def _training_data(layout, rows, size, steps, seed):
-    """Return an endless dataset of (rows, order), `steps` an epoch; each step is a function of (seed, its number)."""
+def _training_data(layout, rows, size, steps, n_epochs, seed):
+    """Return a dataset of (rows, order) for all epochs of `steps`; each step is a function of (seed, its number)."""
     n, table, order = len(rows), tf.constant(rows), tf.constant(layout.order)
 
     def batch(step):
@@ -133,7 +133,7 @@ def _training_data(layout, rows, size, steps, seed):
         chosen = tf.random.experimental.index_shuffle(index % n, key, n - 1)
         return tf.gather(table, chosen), order
 
-    return tf.data.Dataset.range(2**62).map(batch).prefetch(4)
+    return tf.data.Dataset.range(n_epochs * steps).map(batch).prefetch(4)
 
 
 def scoring_chunks(layout, rows, order=None):
@@ -214,7 +214,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     rows = layout.rows(ids)
     steps, per_call = _steps(len(training), settings)
     shuffling = training_seed.integers(0, 2**31, 2, dtype=np.uint32)
-    data = _training_data(layout, rows[training], settings.batch_size, steps, shuffling)
+    data = _training_data(layout, rows[training], settings.batch_size, steps, settings.epochs, shuffling)
     held_out, n_chunks = _validation_data(layout, rows[validation]) if len(validation) else (None, None)
     keeper = _Keeper("val_loss" if len(validation) else "loss", settings, started, on_epoch)
     weights = initial_weights(shape, layout.priors(rows[training]), drawing)

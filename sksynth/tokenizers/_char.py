@@ -75,6 +75,7 @@ class CharTokenizer(BaseEstimator):
         lines = _check_lines(lines)
         field = Text(max_length=self.max_length, nullable=False)
         self.codec_ = TextCodec.fit(lines, field, name="text", min_frequency=self.min_frequency, max_length=MAX_LENGTH)
+        self.codec_.forbid_missing()
         self.vocabulary_ = ["<missing>", "<other>", "<end>", *map(chr, self.codec_.alphabet.tolist())]
         self.grammar_ = Grammar((self.codec_.run,))
         self.n_cut_ = self.codec_.n_cut

@@ -79,6 +79,10 @@ class TextCodec(FieldCodec):
         unsampled = [OTHER] + ([] if nullable else [MISSING]) + ([] if cells else [END])
         return cls(column, alphabet, length, unsampled, int((lengths > length).sum()))
 
+    def forbid_missing(self) -> None:
+        """Make MISSING illegal, not only never drawn: where no text can be missing, no probability is lost on it."""
+        self.run.slots[0].transitions[START, MISSING] = -1
+
     def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens, shape (n_rows, length), and no free digits."""
         cells, missing = self.column.read(values)
