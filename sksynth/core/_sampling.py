@@ -147,4 +147,4 @@ def _inverse_cdf(logits, uniform, temperature):
     cumulative = np.cumsum(logits, axis=1, out=logits)
     total = cumulative[:, -1]
     target = np.minimum(uniform * total, np.nextafter(total, np.float32(0)))
-    return (cumulative <= target[:, None]).sum(axis=1)
+    return (cumulative > target[:, None]).argmax(axis=1)
