@@ -6,6 +6,8 @@ import numpy as np
 
 from ._grammar import Grammar
 
+MEDIUM_ROWS = 9_000  # 12 epochs and a tenth of dropout suit so many
+
 
 def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]:
     """Return every setting of `core.Settings` for a model's parameters, None replaced by what suits the table.
@@ -31,14 +33,15 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
     n_training = n_rows - round(n_rows * held_out)
     batch_size = given("batch_size", 256 if n_training >= 20_000 else 128 if n_training >= 5_000 else 64)
     batch_size = min(batch_size, 1 << (n_training.bit_length() - 1))
-    epochs = given("epochs", round(float(np.clip(12 * (9_000 / n_training) ** 0.35, 2, 40))))
+    small = MEDIUM_ROWS / n_training  # above 1: a small table overfits, so more dropout and a slower fall of the rate
+    epochs = given("epochs", round(float(np.clip(12 * small ** (1.1 if small > 1 else 0.35), 2, 60))))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
-    units = given("rnn_units", 96 if n_training < 50_000 else 128)
+    units = given("rnn_units", 96 if 3_000 <= n_training < 50_000 else 128)
     return {
         "embedding_dim": given("embedding_dim", 32),
         "rnn_units": units,
         "n_layers": model.n_layers,
-        "dropout": given("dropout", round(float(np.clip(0.1 * (9_000 / n_training) ** 0.9, 0.0, 0.5)), 3)),
+        "dropout": given("dropout", round(float(np.clip(0.1 * small ** (1.1 if small > 1 else 0.9), 0.0, 0.5)), 3)),
         "token_dropout": 0.0,
         "weight_decay": 0.0,
         "averaging": 1.0,
