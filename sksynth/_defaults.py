@@ -42,8 +42,6 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
         "rnn_units": units,
         "n_layers": model.n_layers,
         "dropout": given("dropout", round(float(np.clip(0.1 * small ** (1.1 if small > 1 else 0.9), 0.0, 0.5)), 3)),
-        "token_dropout": 0.0,
-        "weight_decay": 0.0,
         "averaging": 1.0,
         "epochs": epochs,
         "batch_size": batch_size,

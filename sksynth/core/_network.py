@@ -66,7 +66,6 @@ class Noise(NamedTuple):
     seed: tf.Tensor
     step: tf.Tensor
     dropout: tf.Tensor
-    token_dropout: tf.Tensor
 
     def units(self, hidden: tf.Tensor, purpose: int) -> tf.Tensor:
         """Drop hidden units, the same ones at all positions of a row."""
@@ -74,11 +73,6 @@ class Noise(NamedTuple):
         size = (1, tf.shape(hidden)[1], hidden.shape[2])
         uniform = tf.random.stateless_uniform(size, self.seed + tf.stack([purpose, self.step]))
         return hidden * (tf.cast(uniform < keep, tf.float32) / keep)
-
-    def tokens(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Drop what some tokens say."""
-        uniform = tf.random.stateless_uniform(tf.shape(inputs)[:2], self.seed + tf.stack([-1, self.step]))
-        return inputs * tf.cast(uniform >= self.token_dropout, tf.float32)[:, :, None]
 
 
 def hidden_states(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, noise: Noise | None) -> tf.Tensor:
@@ -92,7 +86,6 @@ def hidden_states(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.
     said = tf.matmul(weights["embedding"], weights["kernel_0"])
     asked = tf.matmul(weights["slot_embedding"], weights["kernel_0"]) + weights["bias_0"]
     before = tf.gather(said, tokens[:-1])
-    before = before if noise is None else noise.tokens(before)
     inputs = tf.pad(before, [[1, 0], [0, 0], [0, 0]]) + tf.gather(asked, tf.gather(slots, order))[:, None]
     hidden = recurrence(inputs, weights["recurrent_kernel_0"], jit)
     for layer in range(1, shape.n_layers):
@@ -195,7 +188,7 @@ class RowModel(keras.Model):
             weight(f"head_{index}", (group.n_slots, units, group.n_tokens))
             weight(f"head_bias_{index}", (group.n_slots, group.n_tokens))
             weight(f"prior_{index}", (group.n_slots, group.n_states, group.n_tokens), False)
-        for knob in ("dropout", "token_dropout", "weight_decay", "peak", "warmup", "total", "horizon"):
+        for knob in ("dropout", "peak", "warmup", "total", "horizon"):
             weight(knob, (), False)
         for variable in self.trainable_variables:
             weight(AVERAGE + variable.name, variable.shape, False)
@@ -222,7 +215,7 @@ class RowModel(keras.Model):
 
     def _gradients(self, rows, order, step):
         """Return the gradients of the mean loss, and loss and hits of each row."""
-        noise = Noise(self.tensor("seed"), step, self.tensor("dropout"), self.tensor("token_dropout"))
+        noise = Noise(self.tensor("seed"), step, self.tensor("dropout"))
         with tf.GradientTape() as tape:
             losses, hits = row_losses(self.shape, self._weights_of(), rows, order, noise)
             mean = tf.reduce_mean(losses)
@@ -230,16 +223,13 @@ class RowModel(keras.Model):
         return [tf.convert_to_tensor(gradient) for gradient in gradients], losses, hits
 
     def train_step(self, data):
-        """Take one step of the optimizer, let the weights decay, and move their averages."""
+        """Take one step of the optimizer, and move the weights' averages."""
         rows, order = data
         step = self.optimizer.iterations.value
         gradients, losses, hits = self._gradients(rows, order, tf.cast(step, tf.int32))
-        kept = 1.0 - self.optimizer.learning_rate * self.tensor("weight_decay")
         share = 1.0 / tf.minimum(self.tensor("horizon"), 1.0 + tf.cast(step, tf.float32) / 4.0)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         for variable in self.trainable_variables:
-            if "bias" not in variable.name:
-                variable.assign(variable.value * kept)
             average = self._variables[AVERAGE + variable.name]
             average.assign(average.value + share * (variable.value - average.value))
         return self._measure(losses, hits)

@@ -27,8 +27,6 @@ class Settings:
     rnn_units: int
     n_layers: int
     dropout: float
-    token_dropout: float
-    weight_decay: float
     averaging: float
     epochs: int
     batch_size: int
@@ -236,7 +234,7 @@ def _knobs(settings, steps, rng):
     """What the compiled step reads from variables, so that another value needs no other compilation."""
     total = steps * settings.epochs
     return {
-        "dropout": settings.dropout, "token_dropout": settings.token_dropout, "weight_decay": settings.weight_decay,
+        "dropout": settings.dropout,
         "peak": settings.learning_rate, "warmup": min(steps, total // 10 + 1), "total": total,
         "horizon": max(steps * settings.averaging, 1.0),
         "seed": rng.integers(0, 2**30, 2, dtype=np.int32),
