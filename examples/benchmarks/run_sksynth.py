@@ -46,7 +46,7 @@ model.fit(df)
 fit = time.perf_counter() - start
 n = a.rows or len(df)
 start = time.perf_counter()
-out = model.sample(n)
+out = model.sample(n, random_state=a.seed)
 sample = time.perf_counter() - start
 out.to_csv(a.out, index=False)
 result = {"peer": "sksynth", "fit_s": round(fit, 1), "sample_s": round(sample, 2), "rows_per_s": round(n / sample, 1)}
