@@ -134,14 +134,13 @@ def _training_data(layout, rows, size, steps, n_epochs, seed):
     return tf.data.Dataset.range(n_epochs * steps).map(batch).prefetch(4)
 
 
-def scoring_chunks(layout, rows, order=None):
+def scoring_chunks(layout, rows):
     """Yield (rows, order, weight) of one fixed shape; the last is filled up with rows of weight 0."""
-    order = layout.order if order is None else order
     for start in range(0, len(rows), SCORING_ROWS):
         chunk = rows[start : start + SCORING_ROWS]
         weight = np.zeros(SCORING_ROWS, np.float32)
         weight[: len(chunk)] = 1.0
-        yield np.concatenate([chunk, np.repeat(chunk[:1], SCORING_ROWS - len(chunk), axis=0)]), order, weight
+        yield np.concatenate([chunk, np.repeat(chunk[:1], SCORING_ROWS - len(chunk), axis=0)]), layout.order, weight
 
 
 def _validation_data(layout, rows):
