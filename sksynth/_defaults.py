@@ -7,9 +7,11 @@ import numpy as np
 from ._grammar import Grammar
 
 MEDIUM_ROWS = 9_000  # 12 epochs and a tenth of dropout suit so many
+CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
+FLOPS = 3e10  # per second, on the slower side of two cores
 
 
-def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]:
+def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False) -> dict[str, Any]:
     """Return every setting of `core.Settings` for a model's parameters, None replaced by what suits the table.
 
     Parameters
@@ -17,6 +19,8 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
     model : LSTMTextModel
     n_rows : int
     grammar : Grammar
+    gpu : bool, default=False
+        Whether training runs on one.
 
     Returns
     -------
@@ -37,6 +41,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
     epochs = given("epochs", round(float(np.clip(12 * small ** (1.1 if small > 1 else 0.35), 2, 60))))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
     units = given("rnn_units", 96 if 3_000 <= n_training < 50_000 else 128)
+    step_flops = 24 * batch_size * grammar.n_positions * units**2 * model.n_layers
     return {
         "embedding_dim": given("embedding_dim", 32),
         "rnn_units": units,
@@ -49,6 +54,13 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar) -> dict[str, Any]
         "validation_fraction": held_out,
         "patience": model.patience if stops else None,
         "min_delta": model.min_delta,
-        "steps_per_execution": 16,
-        "jit_compile": bool(epochs * n_training * grammar.n_positions * units > 1e8),
+        "steps_per_execution": int(np.clip(CALL_SECONDS * FLOPS / max(step_flops, 1), 1, 16)),
+        "loops": _loops(model.jit_compile, epochs * n_training * grammar.n_positions * units, gpu),
     }
+
+
+def _loops(jit_compile, work, gpu):
+    """Return what runs the recurrence: XLA's loops take a second to compile, and then a third less time than graph mode's."""
+    if jit_compile == "auto":
+        return "keras" if gpu else "xla" if work > 1e8 else "graph"
+    return "xla" if jit_compile else "graph"

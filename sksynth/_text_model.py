@@ -58,6 +58,9 @@ class LSTMTextModel(BaseEstimator):
         Epochs without improvement before early stopping.
     min_delta : float, default=0.0
         Fall of `val_loss`, in nats per record, that counts as improvement.
+    jit_compile : bool or "auto", default="auto"
+        Compile the recurrence with XLA, which takes a second or two and makes steps faster. "auto": where training is long
+        enough to repay it; on a GPU the LSTM layer of Keras is used instead.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the held-out rows, the order of rows and dropout.
     verbose : int, default=0
@@ -109,6 +112,7 @@ class LSTMTextModel(BaseEstimator):
         early_stopping: bool | str = "auto",
         patience: int = 4,
         min_delta: float = 0.0,
+        jit_compile: bool | str = "auto",
         random_state: Any = None,
         verbose: int = 0,
     ):
@@ -124,6 +128,7 @@ class LSTMTextModel(BaseEstimator):
         self.early_stopping = early_stopping
         self.patience = patience
         self.min_delta = min_delta
+        self.jit_compile = jit_compile
         self.random_state = random_state
         self.verbose = verbose
 
@@ -170,7 +175,7 @@ class LSTMTextModel(BaseEstimator):
         from . import core
 
         grammar = self.tokenizer_.grammar_
-        settings = choose_settings(self, len(ids), grammar)
+        settings = choose_settings(self, len(ids), grammar, gpu=core.device_name() != "CPU")
         self.training_ = settings
         self.epsilon_, self.delta_, self.n_parameters_, self._weights = np.inf, 0.0, 0, {}
         records = []
@@ -285,6 +290,7 @@ class LSTMTextModel(BaseEstimator):
         check_real(self, "learning_rate", low=0.0, closed="neither", optional=True)
         check_real(self, "min_delta", low=0.0)
         check_choice(self, "early_stopping", (True, False, "auto"))
+        check_choice(self, "jit_compile", (True, False, "auto"))
         if self.early_stopping is True and self.validation_fraction == 0:
             raise ValueError(
                 "early_stopping=True of LSTMTextModel needs rows to watch, got validation_fraction=0: "

@@ -14,13 +14,13 @@ from scipy.stats import chi2
 
 from sksynth import core
 from sksynth._grammar import Grammar, Run, Slot, compile_slots
-from sksynth.core import _engine, _network, _scoring, _training
+from sksynth.core import _engine, _model, _network, _scoring, _training
 from sksynth.core._layout import Layout
 
 SETTINGS = core.Settings(
     embedding_dim=8, rnn_units=16, n_layers=1, dropout=0.1, averaging=1.0, epochs=20,
     batch_size=64, learning_rate=0.03, validation_fraction=0.2, patience=None, min_delta=0.0, steps_per_execution=8,
-    jit_compile=False,
+    loops="graph",
 )  # fmt: skip
 N_ROWS = 640  # 512 of them for training: eight steps an epoch
 
@@ -96,8 +96,8 @@ def traces():
         patch.setattr(room, name, counted)
 
     patch.setattr(_engine, "_IDLE", OrderedDict())
-    counting(_network.RowModel, "train_step")
-    counting(_network.RowModel, "test_step")
+    counting(_model.RowModel, "train_step")
+    counting(_model.RowModel, "test_step")
     counting(_scoring, "row_losses")
     yield counts
     patch.undo()
@@ -169,7 +169,8 @@ def test_later_tokens_do_not_reach_earlier_slots(trained, which):
     ids = np.random.default_rng(0).integers(0, 3, (20, shape.n_positions)).astype(np.int32)
 
     def seen(ids):  # in the order of reading
-        return _network.hidden_states(shape, weights, tf.constant(ids), tf.constant(order), None).numpy()[order]
+        tables = _network.tables(shape, weights)
+        return _network.read(shape, tables, tf.constant(ids), tf.constant(order)).hidden.numpy()[order]
 
     for time in range(shape.n_positions):
         changed = ids.copy()
@@ -286,15 +287,15 @@ def comparable(history):
 @pytest.fixture
 def fitted_on(monkeypatch):
     """Return what `keras.Model.fit` was given: the training batches of two epochs and the validation rows."""
-    seen, original = {}, _network.RowModel.fit
+    seen, original = {}, _model.RowModel.fit
 
     def fit(model, data, **kwargs):
-        seen["batches"] = [rows.numpy() for rows, _ in data.take(2 * kwargs["steps_per_epoch"])]
+        seen["batches"] = [rows.numpy() for rows, *_ in data.take(2 * kwargs["steps_per_epoch"])]
         chunks = [[part.numpy() for part in chunk] for chunk in kwargs["validation_data"].take(kwargs["validation_steps"])]
         seen["validation"] = np.concatenate([rows[weight > 0] for rows, _, weight in chunks])
         return original(model, data, **kwargs)
 
-    monkeypatch.setattr(_network.RowModel, "fit", fit)
+    monkeypatch.setattr(_model.RowModel, "fit", fit)
     return seen
 
 
@@ -368,6 +369,48 @@ def test_rows_are_split_once(n_rows, fraction, seed):
     assert sorted(validation) == validation.tolist()
 
 
+LINE = Grammar((Run((Slot("line", np.array([[1, 0, 0], [1, -1, -1]], np.int16), repeat=12),)),))  # token 0 ends the line
+
+
+def lines(n_rows):
+    """Return lines of 0 to 11 tokens, short ones more often."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 12, n_rows) * rng.integers(0, 2, n_rows)
+    return np.where(np.arange(12) < lengths[:, None], rng.integers(1, 3, (n_rows, 12)), 0).astype(np.int32)
+
+
+def test_short_rows_are_read_no_further_than_they_go():
+    """A step's rows are read in parts, each as far as its longest row, at the same losses; every row comes once an epoch."""
+    layout, ids, shape = Layout(LINE), lines(512), shape_of(LINE)
+    rows = layout.rows(ids)
+    weights = train(ids, grammar=LINE, epochs=1)[0]
+
+    data = list(_training._training_data(layout, rows, 32, 16, 2, np.uint32([0, 1])).as_numpy_iterator())
+
+    for epoch in (data[:16], data[16:]):
+        assert sorted(row for batch, *_ in epoch for row in batch.tolist()) == sorted(rows.tolist())
+    assert 3 <= len({length for *_, reach in data for length in reach}) <= _training.REACHES
+    assert np.mean([reach for *_, reach in data]) < 8
+    for batch, order, reach in data[:4]:
+        for part, length in zip(np.split(batch, 4), reach, strict=True):
+            read = _network.row_losses(shape, weights, tf.constant(part), tf.constant(order[:length]))[0]
+            scores = core.log_likelihood(LINE, weights, shape, part[:, :12][:, layout.order])
+            np.testing.assert_allclose(-read, scores, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("loops", ["graph", "xla"])
+def test_training_on_rows_of_many_lengths(traces, loops):
+    """One trace serves all lengths; the samples end where the rows do, and are empty as often."""
+    before = Counter(name for (name, _), count in traces.items() for _ in range(count))
+
+    weights, _ = train(lines(2048), grammar=LINE, loops=loops, epochs=5)
+
+    traced = Counter(name for (name, _), count in traces.items() for _ in range(count))
+    assert 1 == traced["train_step"] - before["train_step"]
+    empty = (draw(weights, shape_of(LINE, loops=loops), grammar=LINE) == 0).all(axis=1).mean()
+    assert (lines(2048) == 0).all(axis=1).mean() == pytest.approx(empty, abs=0.05)
+
+
 def test_history_has_one_record_for_every_epoch():
     """History, and what the callable is told, are epoch by epoch; the best is where the validation loss was least."""
     states = []
@@ -420,12 +463,33 @@ def test_a_diverging_fit_says_so(epochs):
         train(epochs=epochs, learning_rate=1e30)
 
 
-def test_training_with_xla_gives_the_same_figures():
-    """`jit_compile` changes the speed and the rounding, nothing else."""
-    compiled, graph = (train(epochs=2, dropout=0.0, jit_compile=jit)[1] for jit in (True, False))
+@pytest.mark.parametrize("loops", ["xla", "keras"])
+def test_all_loops_give_the_same_figures(loops):
+    """Whether XLA compiles the loops or Keras' layer runs in their place changes the speed and the rounding, nothing else."""
+    other, graph = (train(epochs=2, n_layers=2, loops=name)[1] for name in (loops, "graph"))
 
-    for a, b in zip(compiled, graph, strict=True):
+    for a, b in zip(other, graph, strict=True):
         assert [a["loss"], a["val_loss"]] == pytest.approx([b["loss"], b["val_loss"]], rel=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_a_step_takes_the_gradient_of_the_mean_loss(trained, batch_size):
+    """The gradient by hand, from parts of the rows, is what automatic differentiation finds for all rows at once."""
+    weights, shape = trained
+    rows, order = tf.constant(Layout(GRAMMAR).rows(MADE[:batch_size])), tf.constant(reading_orders()[-1])
+    model = _model.RowModel(shape)
+    _engine.load(model, weights)
+
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(_network.row_losses(shape, model._weights_of(), rows, order)[0])
+    expected = tape.gradient(loss, {variable.name: variable.value for variable in model.trainable_variables})
+    reach = tf.fill((_model.TEXT_BRANCHES,), shape.n_positions)
+    gradients, losses, _ = model._gradients(rows, order, reach, tf.constant(0))
+
+    assert expected.keys() == gradients.keys()
+    assert loss.numpy() == pytest.approx(losses.numpy().mean(), rel=1e-6)
+    for name, gradient in expected.items():
+        np.testing.assert_allclose(gradients[name], tf.convert_to_tensor(gradient), rtol=0, atol=1e-5)
 
 
 # What is kept between fits

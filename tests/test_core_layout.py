@@ -55,7 +55,6 @@ def test_canonical_places_and_reading_order_undo_each_other(grammar):
     assert layout.canonical[layout.order].tolist() == layout.order[layout.canonical].tolist() == list(range(n))
     assert n == sum(group.n_positions for group in layout.groups)
     assert len(layout.groups) == len({(g.n_tokens, g.n_states > 1, g.repeat) for g in layout.groups})
-    assert (np.cumsum(grammar.run_starts) - 1)[layout.canonical].tolist() == layout.runs.tolist()
     sizes = np.repeat([g.n_tokens for g in layout.groups], [g.n_positions for g in layout.groups])
     assert all(
         grammar.slots[index].n_tokens <= size
@@ -97,14 +96,13 @@ def test_priors_are_shares_of_the_legal_tokens(grammar, n_rows, seed):
             assert np.array_equal(ranks, np.sign(np.subtract.outer(mine, mine)))
 
 
-@given(grammars())
-def test_next_states_are_those_of_the_slots(grammar):
-    """The padded tables of next states agree with every slot's own wherever a token is legal, and are never negative."""
-    layout = Layout(grammar)
+@given(grammars(), st.integers(0, 2**32 - 1))
+def test_beyond_its_length_a_row_has_no_choice(grammar, seed):
+    """At the last position of a row's length another token is legal, at all positions beyond none is."""
+    ids, layout = random_rows(grammar, 5, seed), Layout(grammar)
+    states = grammar.states(ids)
 
-    tables = [table for stack in layout.transitions() for table in stack]
-
-    for index, table in zip(layout.slots, tables, strict=True):
-        own = grammar.slots[index].transitions
-        assert np.array_equal(np.maximum(own, 0), table[: own.shape[0], : own.shape[1]])
-        assert 0 <= table.min()
+    for row, length in enumerate(layout.lengths(layout.rows(ids))):
+        slots = [grammar.slots[index] for index in grammar.slot_of_position]
+        choices = [(slot.transitions[state] >= 0).sum() for slot, state in zip(slots, states[row], strict=True)]
+        assert length == max((place + 1 for place, n in enumerate(choices) if n > 1), default=0)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sksynth.core._recurrence import recurrence
+from sksynth.core._recurrence import backward, forward, weight_gradient
 
 EPS = float(np.finfo(np.float32).eps)
 WIDTH = 3
@@ -20,21 +20,23 @@ def lstm_and_ours(n_steps, units, jit_compile=False):
     layer = keras.layers.LSTM(units, return_sequences=True)
     layer.build((None, n_steps, WIDTH))
 
-    def ours(x, kernel, recurrent_kernel, bias):
-        projected = tf.tensordot(tf.transpose(x, (1, 0, 2)), kernel, 1) + bias
-        return tf.transpose(recurrence(projected, recurrent_kernel, jit_compile), (1, 0, 2))
+    def ours(x, upstream, kernel, recurrent_kernel, bias):
+        x, upstream = tf.transpose(x, (1, 0, 2)), tf.transpose(upstream, (1, 0, 2))
+        steps = forward(tf.tensordot(x, kernel, 1) + bias, recurrent_kernel, jit_compile)
+        deltas = backward(upstream, recurrent_kernel, steps, jit_compile)
+        recurrent = weight_gradient(steps.hidden[:-1], deltas[1:])
+        back = tf.tensordot(deltas, kernel, [[2], [1]])
+        made = [weight_gradient(x, deltas), recurrent, tf.reduce_sum(deltas, (0, 1))]
+        return [tf.transpose(steps.hidden, (1, 0, 2)), tf.transpose(back, (1, 0, 2)), *made]
 
     @tf.function(input_signature=[tf.TensorSpec((None, n_steps, WIDTH)), tf.TensorSpec((None, n_steps, units))])
     def both(x, upstream):
         weights = [variable.value for variable in layer.trainable_variables]
-        results = []
-        for run in (lambda x, *_: layer(x), ours):
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                hidden = run(x, *weights)
-                total = tf.reduce_sum(hidden * upstream)
-            results.append([hidden, *tape.gradient(total, [x, *weights])])
-        return results
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            hidden = layer(x)
+            total = tf.reduce_sum(hidden * upstream)
+        return [hidden, *tape.gradient(total, [x, *weights])], ours(x, upstream, *weights)
 
     return layer, both
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
-from ._network import NetworkShape, RowModel
+from ._model import RowModel
+from ._network import NetworkShape
 
 _IDLE: "OrderedDict[tuple, list[RowModel]]" = OrderedDict()
 _LOCK = threading.Lock()

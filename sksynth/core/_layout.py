@@ -75,11 +75,14 @@ class Layout:
         """The canonical place that is read at each time, shape (n_positions,)."""
         return np.argsort(self.canonical).astype(np.int32)
 
-    @cached_property
-    def runs(self) -> np.ndarray:
-        """Index of the run that every canonical place belongs to, shape (n_positions,)."""
-        run_of_position = np.cumsum(self.grammar.run_starts) - 1
-        return run_of_position[self.canonical].astype(np.int32)
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        """Return how many positions of each row are read until nothing is left to choose, shape (n_rows,)."""
+        lengths = np.zeros(len(rows), int)
+        states = rows[:, len(self.canonical) :][:, self.order]
+        for position, slot in enumerate(self.grammar.slot_of_position):
+            choices = (self.grammar.slots[slot].transitions >= 0).sum(axis=1)
+            lengths[choices[states[:, position]] > 1] = position + 1
+        return lengths
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Return tokens and states side by side in canonical order, shape (n_rows, 2 * n_positions), int16 where it fits."""
@@ -99,18 +102,6 @@ class Layout:
                 stack[place, : block.shape[0], : block.shape[1]] = block
             padded.append(stack)
         return padded
-
-    def transitions(self) -> list[np.ndarray]:
-        """Next states by group, int32, shape (n_slots, n_states, n_tokens); 0 where illegal."""
-        tables = [np.maximum(slot.transitions, 0) for slot in self.grammar.slots]
-        return [table.astype(np.int32) for table in self.pad(tables)]
-
-    def unsampled(self) -> list[np.ndarray]:
-        """ILLEGAL for tokens that are legal but never drawn, 0 elsewhere."""
-        tables = [
-            np.broadcast_to(np.where(s.unsampled, ILLEGAL, np.float32(0)), s.transitions.shape) for s in self.grammar.slots
-        ]
-        return self.pad(tables)
 
     def priors(self, rows: np.ndarray) -> list[np.ndarray]:
         """Log of the smoothed share of every token in its state, ILLEGAL where forbidden: where the logits start."""

@@ -1,15 +1,19 @@
-"""The language model of rows: a Keras model whose step is ours."""
+"""The language model of rows as pure functions of weights: losses, and their gradient by hand.
 
-from typing import NamedTuple
+Embedding -> LSTM (x n_layers) -> one head per slot. Everything that depends on rows runs on a part of them, so that the
+parts of a step can run beside each other; what depends on weights alone is done once, before and after.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from . import _heads, _recurrence
 from ._layout import Group
-from ._recurrence import recurrence
-
-AVERAGE = "average_"  # prefix of the running mean of a weight
+from ._recurrence import Steps, weight_gradient
 
 
 class NetworkShape(NamedTuple):
@@ -19,7 +23,7 @@ class NetworkShape(NamedTuple):
     embedding_dim: int
     rnn_units: int
     n_layers: int
-    jit_compile: bool = False
+    loops: str = "graph"  # "graph", "xla", or "keras": the layer of Keras, which runs cuDNN's kernels on a GPU
 
     @property
     def n_positions(self) -> int:
@@ -33,73 +37,139 @@ class NetworkShape(NamedTuple):
     def n_tokens(self) -> int:
         return sum(group.n_slots * group.n_tokens for group in self.groups)
 
+    @property
+    def has_text(self) -> bool:
+        """Whether slots repeat, so that rows differ in length."""
+        return any(group.repeat > 1 for group in self.groups)
 
-def slot_of_place(groups: tuple[Group, ...]) -> np.ndarray:
-    """Index of the slot (in canonical order) at every canonical place, shape (n_positions,)."""
-    repeats = [group.repeat for group in groups for _ in range(group.n_slots)]
-    return np.repeat(np.arange(len(repeats)), repeats).astype(np.int32)
+    @property
+    def slot_of_place(self) -> np.ndarray:
+        """Index of the slot (in canonical order) at every canonical place, shape (n_positions,)."""
+        repeats = [group.repeat for group in self.groups for _ in range(group.n_slots)]
+        return np.repeat(np.arange(len(repeats)), repeats).astype(np.int32)
 
-
-def first_token_of_slot(groups: tuple[Group, ...]) -> np.ndarray:
-    """Row of the embedding table at which every slot's block begins, shape (n_slots,)."""
-    sizes = [group.n_tokens for group in groups for _ in range(group.n_slots)]
-    return (np.cumsum([0, *sizes])[:-1]).astype(np.int32)
-
-
-class Plan(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then cosine decay to a hundredth; peak and lengths are variables, so that no fit retraces."""
-
-    def __init__(self, peak, warmup, total):
-        self.peak, self.warmup, self.total = peak, warmup, total
-
-    def __call__(self, step):
-        step = tf.cast(step, tf.float32)
-        rise = (step + 1.0) / self.warmup
-        phase = tf.clip_by_value((step - self.warmup) / tf.maximum(self.total - self.warmup, 1.0), 0.0, 1.0)
-        fall = 0.01 + 0.99 * 0.5 * (1.0 + tf.cos(np.pi * phase))
-        return self.peak * tf.minimum(rise, fall)
+    @property
+    def first_token_of_slot(self) -> np.ndarray:
+        """Row of the embedding table at which every slot's block begins, shape (n_slots,)."""
+        sizes = [group.n_tokens for group in self.groups for _ in range(group.n_slots)]
+        return (np.cumsum([0, *sizes])[:-1]).astype(np.int32)
 
 
 class Noise(NamedTuple):
     """What training adds: dropout, drawn from (seed, step) and nothing else."""
 
     seed: tf.Tensor
-    step: tf.Tensor
     dropout: tf.Tensor
 
-    def units(self, hidden: tf.Tensor, purpose: int) -> tf.Tensor:
-        """Drop hidden units, the same ones at all positions of a row."""
+    def mask(self, purpose: int, n_rows: tf.Tensor, units: int) -> tf.Tensor:
+        """Return what hidden units are multiplied by, the same at all positions of a row, shape (1, n_rows, units)."""
         keep = 1.0 - self.dropout
-        size = (1, tf.shape(hidden)[1], hidden.shape[2])
-        uniform = tf.random.stateless_uniform(size, self.seed + tf.stack([purpose, self.step]))
-        return hidden * (tf.cast(uniform < keep, tf.float32) / keep)
+        uniform = tf.random.stateless_uniform((1, n_rows, units), self.seed + tf.constant([purpose, 0]))
+        return tf.cast(uniform < keep, tf.float32) / keep
 
 
-def hidden_states(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, noise: Noise | None) -> tf.Tensor:
-    """Return hidden states in canonical order, shape (n_positions, n_rows, rnn_units).
+class Layer(NamedTuple):
+    """What one layer keeps for the backward pass."""
 
-    The input at time t is the token read at time t - 1 and the slot that is read at t. Both are looked up in tables that
-    are multiplied by the first layer's kernel beforehand, so that no input is ever multiplied row by row.
+    inputs: tf.Tensor
+    steps: Steps | Any  # of ours; of Keras' layer the tape that saw it, and its output
+    mask: tf.Tensor | float
+
+
+class Reading(NamedTuple):
+    """A forward pass over rows: what the heads see, and what the backward pass needs."""
+
+    hidden: tf.Tensor  # in canonical order, shape (n_positions, n_rows, units)
+    tokens: tf.Tensor  # row of the token table, by time of reading, shape (n_times, n_rows)
+    slots: tf.Tensor  # row of the slot table, by time of reading, shape (n_times,)
+    layers: list[Layer]
+
+
+def tables(shape: NetworkShape, weights: dict) -> dict:
+    """Return the weights, and beside them the tables whose rows are added up to the first layer's input.
+
+    The input at time t is the token read at time t - 1 and the slot that is read at t. Both tables are multiplied by the
+    first layer's kernel beforehand, so that no input is ever multiplied row by row.
     """
-    slots, jit = slot_of_place(shape.groups), shape.jit_compile and noise is not None
-    tokens = tf.gather(tf.transpose(ids + first_token_of_slot(shape.groups)[slots][None]), order)
-    said = tf.matmul(weights["embedding"], weights["kernel_0"])
-    asked = tf.matmul(weights["slot_embedding"], weights["kernel_0"]) + weights["bias_0"]
-    before = tf.gather(said, tokens[:-1])
-    inputs = tf.pad(before, [[1, 0], [0, 0], [0, 0]]) + tf.gather(asked, tf.gather(slots, order))[:, None]
-    hidden = recurrence(inputs, weights["recurrent_kernel_0"], jit)
-    for layer in range(1, shape.n_layers):
-        hidden = hidden if noise is None else noise.units(hidden, layer)
-        flat = tf.matmul(tf.reshape(hidden, (-1, shape.rnn_units)), weights[f"kernel_{layer}"]) + weights[f"bias_{layer}"]
-        inputs = tf.ensure_shape(tf.reshape(flat, tf.shape(inputs)), inputs.shape)
-        hidden = recurrence(inputs, weights[f"recurrent_kernel_{layer}"], jit)
-    hidden = hidden if noise is None else noise.units(hidden, 0)
-    return tf.gather(hidden, tf.math.invert_permutation(order))
+    said, asked = weights["embedding"], weights["slot_embedding"]
+    if shape.loops != "keras":
+        said, asked = tf.matmul(said, weights["kernel_0"]), tf.matmul(asked, weights["kernel_0"]) + weights["bias_0"]
+    return weights | {"said": said, "asked": asked}
 
 
-def row_losses(
-    shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Tensor, noise: Noise | None = None
-) -> tuple[tf.Tensor, tf.Tensor]:
+def through_tables(shape: NetworkShape, weights: dict, gradients: dict) -> dict:
+    """Return the gradients of the weights from those that have the tables' instead."""
+    said, asked = gradients.pop("said"), gradients.pop("asked")
+    if shape.loops == "keras":
+        return gradients | {"embedding": said, "slot_embedding": asked}
+    kernel = weights["kernel_0"]
+    return gradients | {
+        "embedding": tf.matmul(said, kernel, transpose_b=True),
+        "slot_embedding": tf.matmul(asked, kernel, transpose_b=True),
+        "kernel_0": weight_gradient(weights["embedding"], said) + weight_gradient(weights["slot_embedding"], asked),
+        "bias_0": tf.reduce_sum(asked, axis=0),
+    }
+
+
+def read(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, noise: Noise | None = None) -> Reading:
+    """Run the network over rows up to its heads.
+
+    Parameters
+    ----------
+    shape : NetworkShape
+    weights : dict of str to tensor
+        With `tables`.
+    ids : tensor of int32, shape (n_rows, n_positions)
+        Tokens in canonical order.
+    order : tensor of int32, shape (n_times,)
+        The canonical place that is read at each time; places that are left out must leave no choice to any of these rows.
+    noise : Noise, optional
+        In training.
+    """
+    places = shape.slot_of_place
+    tokens = tf.gather(tf.transpose(ids + shape.first_token_of_slot[places][None]), order)
+    slots = tf.gather(places, order)
+    said = tf.pad(tf.gather(weights["said"], tokens[:-1]), [[1, 0], [0, 0], [0, 0]])
+    inputs, layers = said + tf.gather(weights["asked"], slots)[:, None], []
+    for index in range(shape.n_layers):
+        mask = 1.0 if noise is None else noise.mask(index, tf.shape(ids)[0], shape.rnn_units)
+        steps = _RUN[shape.loops](shape, weights, index, inputs)
+        layers.append(Layer(inputs, steps, mask))
+        inputs = steps.hidden * mask
+    return Reading(_to_places(inputs, order, shape.n_positions), tokens, slots, layers)
+
+
+def _to_places(hidden, order, n_positions):
+    """Bring hidden states from the order of reading to canonical order; zeros where nothing is read."""
+    if order.shape[0] == n_positions:
+        return tf.gather(hidden, tf.math.invert_permutation(order))
+    return tf.scatter_nd(order[:, None], hidden, tf.concat([[n_positions], tf.shape(hidden)[1:]], 0))
+
+
+def unread(shape: NetworkShape, weights: dict, reading: Reading, order: tf.Tensor, upstream: tf.Tensor) -> dict:
+    """Return the gradients of all weights but the heads', those of the tables in place of what they are made of.
+
+    Parameters
+    ----------
+    shape, weights, order
+        As `read` had them.
+    reading : Reading
+    upstream : tensor, shape (n_positions, n_rows, rnn_units)
+        Gradient with respect to `reading.hidden`.
+    """
+    gradients, upstream = {}, tf.gather(upstream, order)
+    for index in reversed(range(shape.n_layers)):
+        layer = reading.layers[index]
+        own, upstream = _RERUN[shape.loops](shape, weights, index, layer, upstream * layer.mask)
+        gradients |= own
+    said, asked = upstream[1:], tf.reduce_sum(upstream, axis=1)
+    return gradients | {
+        "said": tf.math.unsorted_segment_sum(said, reading.tokens[:-1], shape.n_tokens),
+        "asked": tf.math.unsorted_segment_sum(asked, reading.slots, shape.n_slots),
+    }
+
+
+def row_losses(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the negative log-likelihood of each row and the share of its tokens foreseen.
 
     Parameters
@@ -108,10 +178,8 @@ def row_losses(
     weights : dict of str to tensor
     rows : tensor of int, shape (n_rows, 2 * n_positions)
         Tokens and states in canonical order (`Layout.rows`).
-    order : tensor of int32, shape (n_positions,)
-        The canonical place that is read at each time.
-    noise : Noise, optional
-        In training.
+    order : tensor of int32, shape (n_times,)
+        As in `read`.
 
     Returns
     -------
@@ -120,130 +188,107 @@ def row_losses(
     hits : tensor, shape (n_rows,)
         Share of the positions whose likeliest token is the row's.
     """
-    rows = tf.cast(rows, tf.int32)
-    ids, states = rows[:, : shape.n_positions], rows[:, shape.n_positions :]
-    hidden = hidden_states(shape, weights, ids, order, noise)
-    labels, states = tf.transpose(ids), tf.transpose(states)
-    losses = hits = 0.0
-    start = 0
-    for index, group in enumerate(shape.groups):
-        stop = start + group.n_positions
-        logits = _logits(shape, weights, index, hidden[start:stop], states[start:stop])
-        label = tf.reshape(labels[start:stop], (group.n_slots, -1))
-        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(label, logits)
-        hit = tf.cast(tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), label), tf.float32)
-        losses += tf.reduce_sum(tf.reshape(loss, (group.n_positions, -1)), axis=0)
-        hits += tf.reduce_sum(tf.reshape(hit, (group.n_positions, -1)), axis=0)
-        start = stop
+    weights = tables(shape, weights)
+    ids, labels, states = _tokens_and_states(shape, rows)
+    reading = read(shape, weights, ids, order)
+    losses, hits, _ = _heads.measure(_heads.heads(shape.groups, weights), reading.hidden, labels, states)
     return losses, hits / shape.n_positions
 
 
-def _logits(shape, weights, index, hidden, states):
-    """Logits of a group, shape (n_slots, repeat * n_rows, n_tokens): what the head says on top of the prior."""
-    group = shape.groups[index]
-    flat = tf.reshape(hidden, (group.n_slots, -1, shape.rnn_units))
-    logits = tf.matmul(flat, weights[f"head_{index}"]) + weights[f"head_bias_{index}"][:, None]
-    prior = weights[f"prior_{index}"]
-    if group.n_states == 1:
-        return logits + prior
-    return logits + tf.gather(prior, tf.reshape(states, (group.n_slots, -1)), batch_dims=1)
-
-
-class RowModel(keras.Model):
-    """Embedding -> LSTM (x n_layers) -> one head per slot, over the positions of a row in any order.
-
-    Logits start from ``prior_*``, the log-shares of the tokens in each state, which also hold what is illegal. Steps move the
-    weights; what is scored, and kept, is their running mean, which says the shares of common values more exactly than the
-    weights of any one step, long before the learning rate has fallen (Polyak and Juditsky 1992). Whatever may
-    differ between two fits of one shape is a variable, so that a second fit compiles nothing.
+def row_gradients(
+    shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Tensor, noise: Noise
+) -> tuple[dict, tf.Tensor, tf.Tensor]:
+    """Return the gradient of the sum of the losses, the tables' in place of what they are made of; losses and hits.
 
     Parameters
     ----------
-    shape : NetworkShape
+    shape, rows, order
+        As `row_losses`.
+    weights : dict of str to tensor
+        With `tables`.
+    noise : Noise
+
+    Returns
+    -------
+    gradients : dict of str to tensor
+    losses, hits : tensor, shape (n_rows,)
+        As `row_losses`.
     """
+    ids, labels, states = _tokens_and_states(shape, rows)
+    reading, heads = read(shape, weights, ids, order, noise), _heads.heads(shape.groups, weights)
+    losses, hits, deltas = _heads.measure(heads, reading.hidden, labels, states)
+    upstream, gradients = _heads.backward(heads, reading.hidden, deltas)
+    return gradients | unread(shape, weights, reading, order, upstream), losses, hits / shape.n_positions
 
-    def __init__(self, shape: NetworkShape):
-        super().__init__(name="rows")
-        self.shape = shape
-        self._make_weights()
-        self.loss_mean, self.accuracy_mean = keras.metrics.Mean("loss"), keras.metrics.Mean("accuracy")
-        self.built = True
 
-    def _make_weights(self):
-        shape, units = self.shape, self.shape.rnn_units
-        self._variables = {}
+def _tokens_and_states(shape, rows):
+    """Tokens by row, and tokens and states by place."""
+    rows = tf.cast(rows, tf.int32)
+    ids = rows[:, : shape.n_positions]
+    return ids, tf.transpose(ids), tf.transpose(rows[:, shape.n_positions :])
 
-        def weight(name, size, trainable=True, dtype="float32"):
-            self._variables[name] = self.add_weight(
-                name=name, shape=size, initializer="zeros", trainable=trainable, dtype=dtype
-            )
 
-        weight("embedding", (shape.n_tokens, shape.embedding_dim))
-        weight("slot_embedding", (shape.n_slots, shape.embedding_dim))
-        for layer in range(shape.n_layers):
-            weight(f"kernel_{layer}", (units if layer else shape.embedding_dim, 4 * units))
-            weight(f"recurrent_kernel_{layer}", (units, 4 * units))
-            weight(f"bias_{layer}", (4 * units,))
-        for index, group in enumerate(shape.groups):
-            weight(f"head_{index}", (group.n_slots, units, group.n_tokens))
-            weight(f"head_bias_{index}", (group.n_slots, group.n_tokens))
-            weight(f"prior_{index}", (group.n_slots, group.n_states, group.n_tokens), False)
-        for knob in ("dropout", "peak", "warmup", "total", "horizon"):
-            weight(knob, (), False)
-        for variable in self.trainable_variables:
-            weight(AVERAGE + variable.name, variable.shape, False)
-        weight("seed", (2,), False, "int32")
+# One layer forward and backward, by our loops or by Keras' layer
 
-    @property
-    def metrics(self):
-        """Means over the epoch."""
-        return [self.loss_mean, self.accuracy_mean]
 
-    def tensor(self, name: str) -> tf.Tensor:
-        """Return the value of a variable by its name."""
-        return self._variables[name].value
+def _run_ours(shape, weights, index, inputs):
+    if index:
+        flat = tf.matmul(tf.reshape(inputs, (-1, shape.rnn_units)), weights[f"kernel_{index}"]) + weights[f"bias_{index}"]
+        inputs = tf.reshape(flat, (*tf.unstack(tf.shape(inputs)[:2]), 4 * shape.rnn_units))
+    return _recurrence.forward(inputs, weights[f"recurrent_kernel_{index}"], shape.loops == "xla")
 
-    def plan(self) -> "Plan":
-        """Return the learning rate's course."""
-        return Plan(self.tensor("peak"), self.tensor("warmup"), self.tensor("total"))
 
-    def _weights_of(self, prefix=""):
-        """Return the weights as they are, or their averages, by name."""
-        names = [variable.name for variable in self.trainable_variables]
-        priors = {name: self.tensor(name) for name in self._variables if name.startswith("prior")}
-        return priors | {name: self.tensor(prefix + name) for name in names}
+def _rerun_ours(shape, weights, index, layer, upstream):
+    kernel, recurrent_kernel = weights[f"kernel_{index}"], weights[f"recurrent_kernel_{index}"]
+    deltas = _recurrence.backward(upstream, recurrent_kernel, layer.steps, shape.loops == "xla")
+    gradients = {f"recurrent_kernel_{index}": weight_gradient(layer.steps.hidden[:-1], deltas[1:])}
+    if index == 0:
+        return gradients, deltas
+    gradients |= {f"kernel_{index}": weight_gradient(layer.inputs, deltas), f"bias_{index}": tf.reduce_sum(deltas, (0, 1))}
+    back = tf.matmul(tf.reshape(deltas, (-1, 4 * shape.rnn_units)), kernel, transpose_b=True)
+    return gradients, tf.reshape(back, tf.shape(upstream))
 
-    def _gradients(self, rows, order, step):
-        """Return the gradients of the mean loss, and loss and hits of each row."""
-        noise = Noise(self.tensor("seed"), step, self.tensor("dropout"))
-        with tf.GradientTape() as tape:
-            losses, hits = row_losses(self.shape, self._weights_of(), rows, order, noise)
-            mean = tf.reduce_mean(losses)
-        gradients = tape.gradient(mean, [variable.value for variable in self.trainable_variables])
-        return [tf.convert_to_tensor(gradient) for gradient in gradients], losses, hits
 
-    def train_step(self, data):
-        """Take one step of the optimizer, and move the weights' averages."""
-        rows, order = data
-        step = self.optimizer.iterations.value
-        gradients, losses, hits = self._gradients(rows, order, tf.cast(step, tf.int32))
-        share = 1.0 / tf.minimum(self.tensor("horizon"), 1.0 + tf.cast(step, tf.float32) / 4.0)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
-        for variable in self.trainable_variables:
-            average = self._variables[AVERAGE + variable.name]
-            average.assign(average.value + share * (variable.value - average.value))
-        return self._measure(losses, hits)
+def prepare(shape: NetworkShape) -> None:
+    """Make what cannot be made while a function is traced."""
+    if shape.loops == "keras":
+        for width in {shape.embedding_dim, shape.rnn_units}:
+            _keras_layer(shape.rnn_units, width)
 
-    def test_step(self, data):
-        """Score a padded chunk by the averaged weights."""
-        rows, order, weight = data
-        return self._measure(*row_losses(self.shape, self._weights_of(AVERAGE), rows, order), weight)
 
-    def averages(self) -> dict[str, np.ndarray]:
-        """Copy the averaged weights, and the priors: all that sampling and scoring need."""
-        return {name: tensor.numpy() for name, tensor in self._weights_of(AVERAGE).items()}
+@cache
+def _keras_layer(units, width):
+    layer = keras.layers.LSTM(units, return_sequences=True)
+    layer.build((None, None, width))
+    return layer
 
-    def _measure(self, losses, hits, weight=None):
-        self.loss_mean.update_state(losses, weight)
-        self.accuracy_mean.update_state(hits, weight)
-        return {"loss": self.loss_mean.result(), "accuracy": self.accuracy_mean.result()}
+
+class _Seen(NamedTuple):
+    hidden: tf.Tensor
+    tape: tf.GradientTape
+
+
+def _names(index):
+    return [f"kernel_{index}", f"recurrent_kernel_{index}", f"bias_{index}"]
+
+
+def _run_keras(shape, weights, index, inputs):
+    layer = _keras_layer(shape.rnn_units, inputs.shape[-1])
+    own = [weights[name] for name in _names(index)]
+    with tf.GradientTape() as tape:
+        tape.watch([inputs, *own])
+        hidden, _ = layer.stateless_call(
+            own, [v.value for v in layer.non_trainable_variables], tf.transpose(inputs, (1, 0, 2))
+        )
+        hidden = tf.transpose(hidden, (1, 0, 2))
+    return _Seen(hidden, tape)
+
+
+def _rerun_keras(shape, weights, index, layer, upstream):
+    sources = [layer.inputs, *(weights[name] for name in _names(index))]
+    back, *own = layer.steps.tape.gradient(layer.steps.hidden, sources, output_gradients=upstream)
+    return dict(zip(_names(index), own, strict=True)), back
+
+
+_RUN = {"graph": _run_ours, "xla": _run_ours, "keras": _run_keras}
+_RERUN = {"graph": _rerun_ours, "xla": _rerun_ours, "keras": _rerun_keras}

@@ -1,14 +1,24 @@
-"""The recurrence of an LSTM over all steps, with its gradient by hand."""
+"""The recurrence of an LSTM over all steps, and its gradient by hand."""
 
+from typing import NamedTuple
+
+import numpy as np
 import tensorflow as tf
 
 
-def recurrence(projected: tf.Tensor, recurrent_kernel: tf.Tensor, jit_compile: bool = False) -> tf.Tensor:
-    """Run an LSTM whose input projections are already made.
+class Steps(NamedTuple):
+    """All that the backward loop needs of the forward loop."""
 
-    Only ``h @ recurrent_kernel`` stays in the loop; the backward loop finds the deltas of the projections, and the
-    recurrent kernel's gradient is one matrix product over all steps. Gates are in the order of `keras.layers.LSTM`
-    (input, forget, candidate, output), to which this is equal up to rounding.
+    hidden: tf.Tensor  # shape (n_steps, n_rows, units)
+    gates: tf.Tensor  # sigmoids, that of the candidate is (tanh + 1) / 2, shape (n_steps, n_rows, 4 * units)
+    cells: tf.Tensor  # shape (n_steps, n_rows, units)
+
+
+def forward(projected: tf.Tensor, recurrent_kernel: tf.Tensor, jit_compile: bool = False) -> Steps:
+    """Run an LSTM whose input projections are already made, from zero states.
+
+    Only ``h @ recurrent_kernel`` stays in the loop. Gates are in the order of `keras.layers.LSTM` (input, forget,
+    candidate, output), to which this is equal up to rounding. One sigmoid serves all four: tanh(x) = 2 sigmoid(2 x) - 1.
 
     Parameters
     ----------
@@ -16,69 +26,86 @@ def recurrence(projected: tf.Tensor, recurrent_kernel: tf.Tensor, jit_compile: b
         Inputs times kernel plus bias.
     recurrent_kernel : tensor, shape (units, 4 * units)
     jit_compile : bool, default=False
-        Compile both loops with XLA: about a second once per shape, then about half the time per step on a CPU.
+        Compile the loop with XLA: about half a second once per shape.
 
     Returns
     -------
-    hidden : tensor, shape (n_steps, n_rows, units)
-        Hidden states, from zero states before the first step.
+    steps : Steps
     """
-    forward, backward = _COMPILED[jit_compile]
+    return Steps(*_FORWARD[jit_compile](projected, recurrent_kernel))
 
-    @tf.custom_gradient
-    def run(projected, recurrent_kernel):
-        hidden, *kept = forward(projected, recurrent_kernel)
-        return hidden, lambda upstream: backward(upstream, recurrent_kernel, hidden, *kept)
 
-    return run(projected, recurrent_kernel)
+def backward(upstream: tf.Tensor, recurrent_kernel: tf.Tensor, steps: Steps, jit_compile: bool = False) -> tf.Tensor:
+    """Return the gradient with respect to the input projections: the deltas of every step and row.
+
+    Every other gradient is one matrix product of these with what went in: see `weight_gradient`.
+
+    Parameters
+    ----------
+    upstream : tensor, shape (n_steps, n_rows, units)
+        Gradient with respect to the hidden states, as far as it does not come through later steps.
+    recurrent_kernel : tensor, shape (units, 4 * units)
+    steps : Steps
+    jit_compile : bool, default=False
+        As in `forward`.
+
+    Returns
+    -------
+    deltas : tensor, shape (n_steps, n_rows, 4 * units)
+    """
+    return _BACKWARD[jit_compile](upstream, recurrent_kernel, *steps)
+
+
+def weight_gradient(inputs: tf.Tensor, deltas: tf.Tensor) -> tf.Tensor:
+    """Return the gradient of the kernel that took the inputs to where the deltas are, in one product over all steps."""
+    width, outputs = inputs.shape[-1], deltas.shape[-1]
+    return tf.matmul(tf.reshape(inputs, (-1, width)), tf.reshape(deltas, (-1, outputs)), transpose_a=True)
 
 
 def _forward(projected, recurrent_kernel):
-    """Return hidden states, gates (input, forget, output), candidates, cells and squashed cells of all steps."""
-    n_steps, n_rows, units = projected.shape[0], tf.shape(projected)[1], recurrent_kernel.shape[0]
-    zeros = tf.zeros((n_rows, units), projected.dtype)
+    n_steps, units = tf.shape(projected)[0], recurrent_kernel.shape[0]
+    scale = np.repeat(np.float32([1, 1, 2, 1]), units)
+    zeros = tf.zeros((tf.shape(projected)[1], units), projected.dtype)
 
     def step(t, h, c, *stacks):
-        z = projected[t] + tf.matmul(h, recurrent_kernel)
-        gates = tf.sigmoid(tf.concat([z[:, : 2 * units], z[:, 3 * units :]], 1))
-        candidate = tf.tanh(z[:, 2 * units : 3 * units])
-        c = gates[:, units : 2 * units] * c + gates[:, :units] * candidate
-        squashed = tf.tanh(c)
-        h = gates[:, 2 * units :] * squashed
-        made = (h, gates, candidate, c, squashed)
-        return (t + 1, h, c, *(stack.write(t, value) for stack, value in zip(stacks, made, strict=True)))
+        gates = tf.sigmoid((projected[t] + tf.matmul(h, recurrent_kernel)) * scale)
+        i, f, g, o = _split(gates)
+        c = f * c + i * (2.0 * g - 1.0)
+        h = o * tf.tanh(c)
+        return (t + 1, h, c, *(stack.write(t, made) for stack, made in zip(stacks, (h, gates, c), strict=True)))
 
-    stacks = [_stack(projected, width * units) for width in (1, 3, 1, 1, 1)]
-    end = tf.while_loop(lambda t, *_: t < n_steps, step, (0, zeros, zeros, *stacks), maximum_iterations=n_steps)
+    stacks = [_stack(projected, width * units) for width in (1, 4, 1)]
+    end = tf.while_loop(lambda t, *_: t < n_steps, step, (0, zeros, zeros, *stacks))
     return tuple(stack.stack() for stack in end[3:])
 
 
-def _backward(upstream, recurrent_kernel, hidden, gates, candidates, cells, squashed):
-    """Return the deltas of the projections and the gradient of the recurrent kernel."""
-    n_steps, units = hidden.shape[0], recurrent_kernel.shape[0]
-    zeros = tf.zeros_like(hidden[0])
-    before = tf.concat([zeros[None], cells[:-1]], 0)
+def _backward(upstream, recurrent_kernel, hidden, gates, cells):
+    n_steps, zeros = tf.shape(hidden)[0], tf.zeros_like(hidden[0])
+    before, squashed = tf.concat([zeros[None], cells[:-1]], 0), tf.tanh(cells)
+    i, f, g, o = _split(gates)
+    g = 2.0 * g - 1.0
+    # a step's delta is (dc, dc, dc, dh) times these, found for all steps at once
+    slopes = tf.concat([g * i * (1.0 - i), before * f * (1.0 - f), i * (1.0 - g * g), squashed * o * (1.0 - o)], 2)
+    through = o * (1.0 - squashed * squashed)
 
     def step(t, dh, dc, deltas):
-        i, f, o = gates[t][:, :units], gates[t][:, units : 2 * units], gates[t][:, 2 * units :]
         dh = dh + upstream[t]
-        dc = dc + dh * o * (1.0 - squashed[t] * squashed[t])
-        d_input, d_forget = dc * candidates[t] * i * (1.0 - i), dc * before[t] * f * (1.0 - f)
-        d_candidate, d_output = dc * i * (1.0 - candidates[t] * candidates[t]), dh * squashed[t] * o * (1.0 - o)
-        delta = tf.concat([d_input, d_forget, d_candidate, d_output], 1)
-        return t - 1, tf.matmul(delta, recurrent_kernel, transpose_b=True), dc * f, deltas.write(t, delta)
+        dc = dc + dh * through[t]
+        delta = tf.concat([dc, dc, dc, dh], 1) * slopes[t]
+        return t - 1, tf.matmul(delta, recurrent_kernel, transpose_b=True), dc * f[t], deltas.write(t, delta)
 
-    start = (n_steps - 1, zeros, zeros, _stack(hidden, 4 * units))
-    deltas = tf.while_loop(lambda t, *_: t >= 0, step, start, maximum_iterations=n_steps)[3].stack()
-    inputs, outputs = tf.reshape(hidden[:-1], (-1, units)), tf.reshape(deltas[1:], (-1, 4 * units))
-    return deltas, tf.matmul(inputs, outputs, transpose_a=True)
+    start = (n_steps - 1, zeros, zeros, _stack(gates, gates.shape[2]))
+    return tf.while_loop(lambda t, *_: t >= 0, step, start)[3].stack()
+
+
+def _split(gates):
+    units = gates.shape[-1] // 4
+    return [gates[..., gate * units : (gate + 1) * units] for gate in range(4)]
 
 
 def _stack(like, width):
-    return tf.TensorArray(like.dtype, like.shape[0], element_shape=(like.shape[1], width))
+    return tf.TensorArray(like.dtype, tf.shape(like)[0], element_shape=(like.shape[1], width))
 
 
-_COMPILED = {
-    False: (_forward, _backward),
-    True: (tf.function(_forward, jit_compile=True), tf.function(_backward, jit_compile=True)),
-}
+_FORWARD = {False: _forward, True: tf.function(_forward, jit_compile=True)}
+_BACKWARD = {False: _backward, True: tf.function(_backward, jit_compile=True)}

@@ -26,6 +26,7 @@ class _Place(NamedTuple):
     transitions: np.ndarray  # next states, shape (n_states, n_tokens)
     first_token: int  # row of the block's first token in the table of what was said
     starts: bool  # whether a run begins here
+    ends: np.ndarray  # by state: the token that can only be followed by itself, up to the row's end; -1 where there is none
 
 
 class Sampler:
@@ -70,6 +71,9 @@ class Sampler:
             np.take(self._said, previous, axis=0, out=scratch.z, mode="clip")
             scratch.z += place.asked
             state = np.zeros_like(state) if place.starts else state
+            if (place.ends[state] >= 0).all():
+                tokens[:, time:] = place.ends[state][:, None]
+                break
             logits = np.matmul(self._step(scratch), place.head, out=scratch.logits(place.head.shape[1]))
             logits += place.logits if len(place.logits) == 1 else place.logits.take(state, axis=0)
             token = _inverse_cdf(logits, uniform[time], temperature)
@@ -135,8 +139,20 @@ def _places(layout, weights, asked):
             head = np.ascontiguousarray(weights[f"head_{index}"][member][:, size[1]])
             of_slot[layout.slots[slot]] = (asked[slot], head, logits.astype(np.float32), known.transitions, first)
             first, slot = first + group.n_tokens, slot + 1
-    for position, starts in enumerate(grammar.run_starts):
-        yield _Place(*of_slot[grammar.slot_of_position[position]], bool(starts))
+    last = grammar.slot_of_position[-1]
+    for slot, starts in zip(grammar.slot_of_position, grammar.run_starts, strict=True):
+        logits, transitions = of_slot[slot][2:4]
+        ends = np.full(len(logits), -1)
+        if slot == last and grammar.slots[slot].repeat > 1:
+            ends = _ends(logits > -np.inf, transitions)
+        yield _Place(*of_slot[slot], bool(starts), ends)
+
+
+def _ends(allowed, transitions):
+    """Return by state the one token that is allowed and leads back to the state; -1 where there is no such token."""
+    token, states = allowed.argmax(axis=1), np.arange(len(allowed))
+    final = (allowed.sum(axis=1) == 1) & (transitions[states, token] == states)
+    return np.where(final, token, -1)
 
 
 def _inverse_cdf(logits, uniform, temperature):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from .._grammar import Grammar
 from ._engine import Weights
 from ._layout import Layout
-from ._network import NetworkShape, row_losses
+from ._network import NetworkShape, prepare, row_losses
 from ._training import scoring_chunks
 
 
@@ -25,4 +25,5 @@ def log_likelihood(grammar: Grammar, weights: Weights, shape: NetworkShape, ids:
 
 @lru_cache(maxsize=32)
 def _compiled_score(shape):
+    prepare(shape)
     return tf.function(lambda weights, rows, order: row_losses(shape, weights, rows, order)[0])

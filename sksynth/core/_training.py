@@ -11,12 +11,14 @@ import tensorflow as tf
 from .._grammar import Grammar
 from . import _engine
 from ._layout import Layout
-from ._network import AVERAGE, NetworkShape
+from ._model import AVERAGE, parts_of
+from ._network import NetworkShape
 
 logger = logging.getLogger(__name__)
 
 SCORING_ROWS = 576  # of a scoring chunk, padded; a multiple of all usual row blocks of matrix kernels, so that a row gets
 # the same bits at any place of a chunk
+REACHES = 4  # lengths to which rows of text are read
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Settings:
     patience: int | None
     min_delta: float
     steps_per_execution: int
-    jit_compile: bool
+    loops: str
 
 
 @dataclass
@@ -68,9 +70,7 @@ class EpochState:
 
 def network_shape(grammar: Grammar, settings: Settings) -> NetworkShape:
     """Return the shape of the network that these settings train on records of this grammar."""
-    return NetworkShape(
-        Layout(grammar).groups, settings.embedding_dim, settings.rnn_units, settings.n_layers, settings.jit_compile
-    )
+    return NetworkShape(Layout(grammar).groups, settings.embedding_dim, settings.rnn_units, settings.n_layers, settings.loops)
 
 
 def n_parameters(shape: NetworkShape) -> int:
@@ -121,15 +121,25 @@ def _steps(n_rows, settings):
 
 
 def _training_data(layout, rows, size, steps, n_epochs, seed):
-    """Return a dataset of (rows, order) for all epochs of `steps`; each step is a function of (seed, its number)."""
-    n, table, order = len(rows), tf.constant(rows), tf.constant(layout.order)
+    """Return a dataset of (rows, order, reach) for all epochs of `steps`; each step is a function of (seed, its number).
+
+    The rows of a step are sorted by length; `reach` says how many places of each of their parts are read. It takes few
+    values, as XLA compiles for each.
+    """
+    n, table, order, whole = len(rows), tf.constant(rows), tf.constant(layout.order), len(layout.order)
+    lengths, bounds = tf.constant(layout.lengths(rows), tf.int32), parts_of(layout.groups, size)
+    rounding = -(-whole // REACHES)
 
     def batch(step):
         epoch, within = step // steps, step % steps
         index = tf.cast(within * size, tf.int32) + tf.range(size)
         key = tf.stack([seed[0], seed[1] + tf.cast(epoch, tf.uint32)])
         chosen = tf.random.experimental.index_shuffle(index % n, key, n - 1)
-        return tf.gather(table, chosen), order
+        if any(group.repeat > 1 for group in layout.groups):
+            chosen = tf.gather(chosen, tf.argsort(tf.gather(lengths, chosen), stable=True))
+        longest = tf.gather(tf.gather(lengths, chosen), [stop - 1 for stop in bounds[1:]])
+        reach = tf.clip_by_value(-(-longest // rounding) * rounding, 1, whole)
+        return tf.gather(table, chosen), order, reach
 
     return tf.data.Dataset.range(n_epochs * steps).map(batch).prefetch(4)
 

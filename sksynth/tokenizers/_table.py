@@ -88,10 +88,14 @@ class TableTokenizer(BaseEstimator):
             self.feature_names_in_ = np.array(self.columns_, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self.codecs_ = [self._fit_codec(X[column], column) for column in self.columns_]
+        self.codecs_ = [self._fit_codec(X[self.columns_[place]], self.columns_[place]) for place in self._reading()]
         self.grammar_ = Grammar(tuple(codec.run for codec in self.codecs_ if codec.run is not None))
         self.n_free_ = sum(codec.n_free for codec in self.codecs_)
         return self
+
+    def _reading(self):
+        """Return the places of the columns in the order in which they are read: text last, so that only rows' ends vary."""
+        return sorted(range(len(self.columns_)), key=lambda place: self.schema_[self.columns_[place]].kind == "text")
 
     def _fit_codec(self, values, column):
         field = self.schema_[column]
@@ -122,7 +126,8 @@ class TableTokenizer(BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check_columns(check_table(X))
-        parts = [codec.encode(X[column]) for codec, column in zip(self.codecs_, self.columns_, strict=True)]
+        columns = [self.columns_[place] for place in self._reading()]
+        parts = [codec.encode(X[column]) for codec, column in zip(self.codecs_, columns, strict=True)]
         return np.concatenate([ids for ids, _ in parts] + [free for _, free in parts], axis=1)
 
     def _check_columns(self, X):
@@ -148,7 +153,8 @@ class TableTokenizer(BaseEstimator):
         """
         check_is_fitted(self)
         columns = [codec.decode(own, free) for codec, own, free in self._split(ids)]
-        frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(len(ids)))
+        by_place = dict(sorted(zip(self._reading(), columns, strict=True)))
+        frame = pd.DataFrame(by_place, index=pd.RangeIndex(len(ids)))
         frame.columns = self._labels
         return frame
 

@@ -1,0 +1,101 @@
+"""The heads: what the network says of every slot's next token, and the gradient of that by hand."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ._layout import Group
+
+
+class Head(NamedTuple):
+    """The weights of one group's heads, batched over its slots."""
+
+    group: Group
+    kernel: tf.Tensor  # shape (n_slots, units, n_tokens)
+    bias: tf.Tensor  # shape (n_slots, n_tokens)
+    prior: tf.Tensor  # where the logits start, and what is illegal, shape (n_slots, n_states, n_tokens)
+
+
+def heads(groups: tuple[Group, ...], weights: dict) -> list[Head]:
+    """Return the heads of all groups."""
+    parts = ("head_{}", "head_bias_{}", "prior_{}")
+    return [Head(group, *(weights[part.format(index)] for part in parts)) for index, group in enumerate(groups)]
+
+
+def measure(
+    heads: list[Head], hidden: tf.Tensor, labels: tf.Tensor, states: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    """Compare what the heads say with the tokens that are there.
+
+    Parameters
+    ----------
+    heads : list of Head
+    hidden : tensor, shape (n_positions, n_rows, units)
+        In canonical order, like the next two.
+    labels, states : tensor of int32, shape (n_positions, n_rows)
+
+    Returns
+    -------
+    losses : tensor, shape (n_rows,)
+        In nats, summed over a row's positions.
+    hits : tensor, shape (n_rows,)
+        Positions whose likeliest token is the row's.
+    deltas : list of tensor, shape (n_slots, repeat * n_rows, n_tokens)
+        The gradient of the losses with respect to every group's logits.
+    """
+    losses, hits, deltas = [], [], []
+    for head, places in _places(heads):
+        group = head.group
+        logits = _logits(head, hidden[places], states[places])
+        label, flat = tf.reshape(labels[places], (-1,)), tf.reshape(logits, (-1, group.n_tokens))
+        loss, delta = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=flat, labels=label)
+        hit = tf.gather(flat, label, batch_dims=1) >= tf.reduce_max(flat, axis=1)
+        losses.append(tf.reduce_sum(tf.reshape(loss, (group.n_positions, -1)), axis=0))
+        hits.append(tf.reduce_sum(tf.reshape(tf.cast(hit, tf.float32), (group.n_positions, -1)), axis=0))
+        deltas.append(tf.reshape(delta, tf.shape(logits)))
+    return tf.add_n(losses), tf.add_n(hits), deltas
+
+
+def backward(heads: list[Head], hidden: tf.Tensor, deltas: list[tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Return the gradient with respect to the hidden states, and that of the heads' weights.
+
+    Parameters
+    ----------
+    heads : list of Head
+    hidden : tensor, shape (n_positions, n_rows, units)
+    deltas : list of tensor
+        As `measure` returns them.
+
+    Returns
+    -------
+    upstream : tensor, shape (n_positions, n_rows, units)
+    gradients : dict of str to tensor
+    """
+    upstream, gradients = [], {}
+    for index, ((head, places), delta) in enumerate(zip(_places(heads), deltas, strict=True)):
+        flat = _by_slot(head, hidden[places])
+        upstream.append(tf.reshape(tf.matmul(delta, head.kernel, transpose_b=True), tf.shape(hidden[places])))
+        gradients[f"head_{index}"] = tf.matmul(flat, delta, transpose_a=True)
+        gradients[f"head_bias_{index}"] = tf.reduce_sum(delta, axis=1)
+    return tf.concat(upstream, 0), gradients
+
+
+def _places(heads) -> Iterator[tuple[Head, slice]]:
+    start = 0
+    for head in heads:
+        stop = start + head.group.n_positions
+        yield head, slice(start, stop)
+        start = stop
+
+
+def _by_slot(head, hidden):
+    return tf.reshape(hidden, (head.group.n_slots, -1, hidden.shape[-1]))
+
+
+def _logits(head, hidden, states):
+    """Logits of a group, shape (n_slots, repeat * n_rows, n_tokens): what the head says on top of the prior."""
+    start = head.prior + head.bias[:, None]
+    if head.group.n_states > 1:
+        start = tf.gather(start, tf.reshape(states, (head.group.n_slots, -1)), batch_dims=1)
+    return tf.matmul(_by_slot(head, hidden), head.kernel) + start
