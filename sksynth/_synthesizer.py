@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -182,7 +183,7 @@ class BatchLSTMSynthesizer(BaseEstimator):
     ) -> list[LSTMTextModel]:
         """Return the models, trained on their token ids, in parallel."""
         with progress_bar(self.verbose, [model._n_epochs(own) for model, own in zip(models, ids, strict=True)]) as board:
-            return Parallel(n_jobs=self.n_jobs)(
+            return _parallel(self.n_jobs)(
                 delayed(_fit_batch)(model, ids[batch], stream(root, "batch", batch), board.watch(batch), batch)
                 for batch, model in enumerate(models)
             )
@@ -321,6 +322,17 @@ class BatchLSTMSynthesizer(BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _parallel(n_jobs: int | None) -> Parallel:
+    """Return joblib's engine, unless it forks: a fork of a process with TensorFlow's threads hangs."""
+    backend, _ = get_active_backend()
+    if isinstance(backend, BACKENDS["multiprocessing"]):
+        raise ValueError(
+            "n_jobs of BatchLSTMSynthesizer: joblib's backend 'multiprocessing' forks, and a fork of a process that "
+            "has started TensorFlow hangs; use parallel_config('loky') (the default) or parallel_config('threading')"
+        )
+    return Parallel(n_jobs=n_jobs)
 
 
 def _fit_batch(

@@ -18,7 +18,7 @@ from .tokenizers import CharTokenizer, TableTokenizer
 
 logger = logging.getLogger(__name__)
 
-CHUNK_ROWS = 4096  # sampled at a time
+CHUNK_ROWS = 16_384  # sampled at a time
 HISTORY = ["batch", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "epsilon", "delta", "seconds", "best"]
 
 

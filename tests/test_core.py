@@ -3,7 +3,7 @@
 from collections import Counter, OrderedDict
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
@@ -333,6 +333,14 @@ def test_a_fit_is_a_function_of_its_seed(plain, before):
 
     assert comparable(plain[1]) == comparable(history)
     assert same_weights(plain[0], weights)
+
+
+def test_fits_of_several_batch_sizes_do_not_mix(plain):
+    """Another batch size, also an odd one, gives a fit of its own, and the first is what it was."""
+    others = [train(epochs=1, batch_size=size)[0] for size in (33, 64, 1000)]
+
+    assert same_weights(train(epochs=1, batch_size=33)[0], others[0])
+    assert not any(same_weights(one, other) for one, other in combinations([*others, plain[0]], 2))
 
 
 def test_another_seed_gives_another_fit():

@@ -18,18 +18,18 @@ def engine(monkeypatch):
 
 def lend(engine, key):
     """Lend and take back."""
-    with engine.borrowed(key, 1) as network:
+    with engine.borrowed(key, 8, 1) as network:
         return network
 
 
 def test_a_network_is_lent_to_one_at_a_time(engine):
     """Two loans at once are of two networks, also after a loan that failed; later loans are of the same two."""
-    with pytest.raises(RuntimeError), engine.borrowed("a", 1) as failed:
+    with pytest.raises(RuntimeError), engine.borrowed("a", 8, 1) as failed:
         raise RuntimeError
 
-    with engine.borrowed("a", 1) as first, engine.borrowed("a", 1) as second:
+    with engine.borrowed("a", 8, 1) as first, engine.borrowed("a", 8, 1) as second:
         assert failed is first is not second
-    with engine.borrowed("a", 1) as third, engine.borrowed("a", 1) as fourth, engine.borrowed("a", 2) as other:
+    with engine.borrowed("a", 8, 1) as third, engine.borrowed("a", 8, 1) as fourth, engine.borrowed("a", 8, 2) as other:
         assert {id(first), id(second)} == {id(third), id(fourth)}
         assert id(other) not in {id(first), id(second)}
 
@@ -47,7 +47,7 @@ def test_networks_kept_are_bounded(engine):
 def test_networks_kept_are_bounded_while_one_is_lent(engine):
     """A long loan does not disturb the bound: the lent network is not idle, and comes back."""
     lend(engine, "a")
-    with engine.borrowed("a", 1) as lent:
+    with engine.borrowed("a", 8, 1) as lent:
         for key in "bcdef":
             lend(engine, key)
 

@@ -5,9 +5,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
+from sksynth.core import _quiet
 from sksynth.fields import Boolean, Category, Number
 
 GOOD = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})
@@ -137,3 +139,25 @@ def test_an_error_names_its_batch_and_columns(small, fitted_small, n_jobs):
         diverging.fit(small)
 
     assert re.fullmatch(r"while fitting batch [01], columns \[.*'(count|flag)'.*\]", caught.value.__notes__[0])
+
+
+def test_a_backend_that_forks_is_refused(small, synthesizer):
+    """Joblib's multiprocessing backend is refused with the reason and the remedy, before anything is trained."""
+    unfitted = synthesizer(n_jobs=2)
+
+    with (
+        parallel_config("multiprocessing"),
+        pytest.raises(ValueError, match=r"'multiprocessing' forks.*parallel_config\('loky'"),
+    ):
+        unfitted.fit(small)
+
+    assert not hasattr(unfitted, "history_")
+
+
+def test_a_fork_of_a_process_with_tensorflow_is_refused(monkeypatch, small, synthesizer, fitted_small):
+    """In a process that was forked after the core was loaded, training and scoring say so instead of hanging."""
+    monkeypatch.setattr(_quiet, "_started_in", -1)
+
+    for call in (synthesizer().fit, fitted_small.score):
+        with pytest.raises(RuntimeError, match=r"is a fork.*'loky'"):
+            call(small)

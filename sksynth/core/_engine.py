@@ -20,12 +20,13 @@ Weights = dict[str, np.ndarray]
 
 
 @contextmanager
-def borrowed(shape: NetworkShape, steps_per_execution: int) -> Iterator[RowModel]:
+def borrowed(shape: NetworkShape, batch_size: int, steps_per_execution: int) -> Iterator[RowModel]:
     """Lend a compiled `RowModel` of this shape; its weights are whatever its last user left there.
 
-    Tracing outlives the loan, so that folds, candidates and refits of one shape trace once.
+    A model is only ever given batches of one size, as Keras traces a second size as "any". Tracing outlives the loan, so
+    that folds, candidates and refits of one shape trace once.
     """
-    key = (shape, steps_per_execution)
+    key = (shape, batch_size, steps_per_execution)
     with _LOCK:
         idle = _IDLE.get(key)
         model = idle.pop() if idle else None

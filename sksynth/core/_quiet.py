@@ -34,6 +34,19 @@ def _is_no_false_alarm(record: logging.LogRecord) -> bool:
     return not any(name.startswith(f"{__package__}.") for name in callers)
 
 
+_started_in = os.getpid()
+
+
+def refuse_fork() -> None:
+    """Raise RuntimeError in a process that was forked after TensorFlow was imported: its threads are gone, and it hangs."""
+    if os.getpid() != _started_in:
+        raise RuntimeError(
+            f"TensorFlow was started in process {_started_in}, of which this one ({os.getpid()}) is a fork: it would hang, as "
+            "threads do not survive a fork. Use joblib's backend 'loky' (the default) or 'threading', or start processes "
+            "by 'spawn'"
+        )
+
+
 def quiet_import() -> None:
     """Import TensorFlow; what it says at its start, before it can be told to be quiet, is not shown."""
     logging.getLogger("tensorflow").addFilter(_is_no_false_alarm)

@@ -1,10 +1,11 @@
 """Sampling with trained weights: blocks of rows that fit the processor's cache, drawn by numpy in parallel threads.
 
-One step of a block is two matrix products and a few passes over small arrays; numpy does them as fast as a compiled graph,
+One step of a block is a few matrix products and a few passes over small arrays; numpy does them as fast as a compiled graph,
 without the time that tracing one takes, so that a few rows cost little and a million no more than they must.
 """
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -14,17 +15,18 @@ from threadpoolctl import ThreadpoolController
 from .._grammar import Grammar
 from ._layout import ILLEGAL, Layout
 
-BLOCK_ROWS = 256  # drawn together: their gates fit a core's cache
+BLOCK_ROWS = 512  # drawn together: few enough for a core's cache, enough that threads seldom wait for the interpreter
+SAFE_LOGIT = 40.0  # exp of sums below this in magnitude neither overflows nor vanishes
 
 
 class _Place(NamedTuple):
     """What is looked up at one time of the reading order."""
 
-    asked: np.ndarray  # projection of the slot that is asked for, shape (4 * units,)
+    inputs: np.ndarray  # into the gates, by the token said before, shape (4, n_tokens_before, units)
     head: np.ndarray  # shape (units, n_tokens)
     logits: np.ndarray  # to start from, by state; -inf where a token is not to be drawn, shape (n_states, n_tokens)
+    safe: bool  # whether logits stay within SAFE_LOGIT whatever the hidden state
     transitions: np.ndarray  # next states, shape (n_states, n_tokens)
-    first_token: int  # row of the block's first token in the table of what was said
     starts: bool  # whether a run begins here
     ends: np.ndarray  # by state: the token that can only be followed by itself, up to the row's end; -1 where there is none
 
@@ -41,15 +43,12 @@ class Sampler:
     """
 
     def __init__(self, grammar: Grammar, weights: dict, shape):
-        self._layout, self._units = Layout(grammar), shape.rnn_units
-        scaled = _scale_gates(weights, shape)
-        said = weights["embedding"] @ scaled["kernel_0"]
-        self._said = np.vstack([said, np.zeros_like(said[:1])])  # the last row: nothing was said yet
-        self._layers = [
-            [scaled[f"{name}_{layer}"] for name in ("kernel", "bias", "recurrent_kernel")] for layer in range(shape.n_layers)
-        ]
-        asked = weights["slot_embedding"] @ scaled["kernel_0"] + scaled["bias_0"]
-        self._places = list(_places(self._layout, weights, asked))
+        self._units = shape.rnn_units
+        gates = {name: _by_gate(weights[name], self._units) for name in weights if "kernel" in name or name.startswith("bias")}
+        names = ("kernel", "bias", "recurrent_kernel")
+        self._layers = [[gates[f"{name}_{layer}"] for name in names] for layer in range(shape.n_layers)]
+        said, asked = (weights[name] @ gates["kernel_0"] for name in ("embedding", "slot_embedding"))
+        self._places = list(_places(Layout(grammar), weights, said, asked + gates["bias_0"]))
         self._blas = ThreadpoolController()
 
     def draw(self, seed: np.random.SeedSequence, n_rows: int, temperature: float = 1.0) -> np.ndarray:
@@ -58,43 +57,66 @@ class Sampler:
         Every block of rows has a stream of its own, so that fewer rows are the first of more.
         """
         children = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(-(-n_rows // BLOCK_ROWS))
+        size = (len(self._places), BLOCK_ROWS)
+        uniform = np.stack([np.random.default_rng(child).random(size, dtype=np.float32) for child in children])
+        tokens = np.empty((len(children), BLOCK_ROWS, len(self._places)), np.int32)
         with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            blocks = list(pool.map(lambda child: self._draw_block(np.random.default_rng(child), temperature), children))
-        return np.concatenate(blocks)[:n_rows]
+            time, starts = 0, (_Lanes(self._units, len(self._layers)) for _ in children)
+            if len(children) > 1:
+                time, starts = self._draw_trunk(tokens, uniform, temperature)
+            list(pool.map(lambda *block: self._draw_block(time, *block, temperature), starts, tokens, uniform))
+        return tokens.reshape(-1, len(self._places))[:n_rows]
 
-    def _draw_block(self, rng, temperature):
-        scratch = _Scratch(self._units, len(self._layers))
-        tokens = np.empty((BLOCK_ROWS, len(self._places)), np.int32)
-        uniform = rng.random((len(self._places), BLOCK_ROWS), dtype=np.float32)
-        previous, state = np.full(BLOCK_ROWS, len(self._said) - 1), np.zeros(BLOCK_ROWS, np.int64)
+    def _draw_trunk(self, tokens, uniform, temperature):
+        """Draw the first tokens of all blocks: as long as rows differ in few ways, each way is computed once.
+
+        Returns the time from which every block goes on alone, and the lanes with which it does, one after the other.
+        """
+        lanes, way = _Lanes(self._units, len(self._layers)), np.zeros(tokens.shape[:2], int)
         for time, place in enumerate(self._places):
-            np.take(self._said, previous, axis=0, out=scratch.z, mode="clip")
-            scratch.z += place.asked
-            state = np.zeros_like(state) if place.starts else state
-            if (place.ends[state] >= 0).all():
-                tokens[:, time:] = place.ends[state][:, None]
-                break
-            logits = np.matmul(self._step(scratch), place.head, out=scratch.logits(place.head.shape[1]))
-            logits += place.logits if len(place.logits) == 1 else place.logits.take(state, axis=0)
-            token = _inverse_cdf(logits, uniform[time], temperature)
-            previous, state = token + place.first_token, place.transitions[state, token]
-            tokens[:, time] = token
-        return tokens
+            if lanes.all_end(place):
+                return time, (lanes.descend(own) for own in way)
+            cumulative = self._cumulative(lanes, place, temperature)
+            for block, own, rows in zip(uniform, way, tokens, strict=True):
+                rows[:, time] = _pick(cumulative[own], block[time])
+            token, n_tokens = tokens[:, :, time], cumulative.shape[1]
+            ways, next_way = np.unique(way * n_tokens + token, return_inverse=True)
+            if len(ways) > BLOCK_ROWS or time + 1 == len(self._places):
+                return time + 1, (lanes.descend(*rows, place) for rows in zip(way, token, strict=True))
+            lanes, way = lanes.descend(ways // n_tokens, ways % n_tokens, place), next_way.reshape(way.shape)
 
-    def _step(self, scratch):
-        """Take one step in every layer, in place; `scratch.z` has the first layer's projections. Return the last's output."""
-        z, units = scratch.z, self._units
+    def _draw_block(self, time, lanes, tokens, uniform, temperature):
+        for now, place in enumerate(self._places[time:], start=time):
+            if lanes.all_end(place):
+                tokens[:, now:] = place.ends[lanes.state][:, None]
+                break
+            tokens[:, now] = lanes.token = _pick(self._cumulative(lanes, place, temperature), uniform[now])
+            lanes.state = place.transitions[lanes.state, lanes.token]
+
+    def _cumulative(self, lanes, place, temperature):
+        """Read the lanes' last tokens and return the cumulative weights of the next, shape (BLOCK_ROWS, n_tokens)."""
+        for gate, inputs in enumerate(place.inputs):
+            np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
+        logits = np.matmul(self._step(lanes), place.head, out=lanes.logits(place.head.shape[1]))
+        logits += place.logits if len(place.logits) == 1 else place.logits.take(lanes.state, axis=0)
+        if not place.safe or temperature != 1.0:
+            logits -= logits.max(axis=1, keepdims=True)
+            logits /= np.float32(max(temperature, 1e-6))
+        return np.cumsum(np.exp(logits, out=logits), axis=1, out=logits)
+
+    def _step(self, lanes):
+        """Take one step in every layer, in place; `lanes.z` has the first layer's inputs. Return the last's output."""
+        z = lanes.z
         for layer, (kernel, bias, recurrent_kernel) in enumerate(self._layers):
-            h, c = scratch.hidden[layer], scratch.cells[layer]
+            h, c = lanes.hidden[layer], lanes.cells[layer]
             if layer:
-                np.matmul(scratch.hidden[layer - 1], kernel, out=z)
+                np.matmul(lanes.hidden[layer - 1], kernel, out=z)
                 z += bias
-            z += np.matmul(h, recurrent_kernel, out=scratch.recurrent)
+            z += np.matmul(h, recurrent_kernel, out=lanes.recurrent)
             with np.errstate(over="ignore"):  # exp(88.8) is infinite, and the gate 0, as it should be
                 np.exp(z, out=z)
             z += 1.0
-            np.reciprocal(z, out=z)
-            i, f, g, o = (z[:, gate * units : (gate + 1) * units] for gate in range(4))
+            i, f, g, o = np.reciprocal(z, out=z)
             g *= 2.0
             g -= 1.0
             i *= g
@@ -105,12 +127,13 @@ class Sampler:
         return h
 
 
-class _Scratch:
-    """The arrays of a block, made once: fresh memory at every step would cost more than the arithmetic."""
+class _Lanes:
+    """Rows that are drawn together, and the arrays to do it in: fresh memory at every step would cost more than the work."""
 
     def __init__(self, units, n_layers):
-        self.z, self.recurrent = (np.empty((BLOCK_ROWS, 4 * units), np.float32) for _ in range(2))
+        self.token = self.state = np.zeros(BLOCK_ROWS, int)
         self.hidden, self.cells = ([np.zeros((BLOCK_ROWS, units), np.float32) for _ in range(n_layers)] for _ in range(2))
+        self.z, self.recurrent = (np.empty((4, BLOCK_ROWS, units), np.float32) for _ in range(2))
         self._logits: dict[int, np.ndarray] = {}
 
     def logits(self, n_tokens):
@@ -118,34 +141,73 @@ class _Scratch:
             self._logits[n_tokens] = np.empty((BLOCK_ROWS, n_tokens), np.float32)
         return self._logits[n_tokens]
 
+    def all_end(self, place):
+        """Enter a place, whose run begins in state 0, and say whether nothing is left to draw there and beyond."""
+        if place.starts:
+            self.state = np.zeros_like(self.state)
+        return (place.ends[self.state] >= 0).all()
 
-def _scale_gates(weights, shape):
-    """Scale what goes into the gates: sigmoid(x) is 1 / (1 + exp(-x)), tanh(x) is 2 / (1 + exp(-2 x)) - 1: one exp for all."""
-    factors = np.repeat(np.float32([-1.0, -1.0, -2.0, -1.0]), shape.rnn_units)
-    names = [f"{name}_{layer}" for name in ("kernel", "bias", "recurrent_kernel") for layer in range(shape.n_layers)]
-    return {name: weights[name] * factors for name in names}
+    def descend(self, parents, token=None, place=None):
+        """Return new lanes that go on where those of these numbers stand, after another token if one is given."""
+        lanes, n = _Lanes(self.hidden[0].shape[1], len(self.hidden)), len(parents)
+        for new, old in zip(lanes.hidden + lanes.cells, self.hidden + self.cells, strict=True):
+            new[:n] = old[parents]
+        lanes.token, lanes.state = np.zeros((2, BLOCK_ROWS), int)
+        lanes.token[:n] = self.token[parents] if token is None else token
+        lanes.state[:n] = self.state[parents] if token is None else place.transitions[self.state[parents], token]
+        return lanes
 
 
-def _places(layout, weights, asked):
+def _by_gate(weight, units):
+    """Return a layer's weight gate by gate, shape (4, inputs or 1, units), so scaled that one exp serves all gates.
+
+    sigmoid(x) is 1 / (1 + exp(-x)), tanh(x) is 2 / (1 + exp(-2 x)) - 1.
+    """
+    gates = np.moveaxis(weight.reshape(-1, 4, units), 1, 0)
+    return np.ascontiguousarray(gates * np.float32([-1, -1, -2, -1])[:, None, None])
+
+
+def _places(layout: Layout, weights, said, asked) -> Iterator[_Place]:
     """Yield the look-ups of every time of the reading order, blocks without their padding."""
-    grammar, first = layout.grammar, 0
-    of_slot, slot = {}, 0
+    grammar, order = layout.grammar, layout.grammar.slot_of_position
+    places = {layout.slots[place]: place for place in range(len(layout.slots))}
+    sizes = [group.n_tokens for group in layout.groups for _ in range(group.n_slots)]
+    first, tables = np.cumsum([0, *sizes]), {}
+
+    def inputs(before, slot):
+        """Of a slot that follows another; the same for every place of a repeated slot."""
+        if (before, slot) not in tables:
+            own = asked[:, places[slot]][:, None]
+            start = first[places[before]] if before is not None else 0
+            spoken = said[:, start : start + grammar.slots[before].n_tokens] if before is not None else 0.0
+            tables[before, slot] = np.ascontiguousarray(own + spoken, np.float32)
+        return tables[before, slot]
+
+    heads = _heads(layout, weights)
+    for before, slot, starts in zip([None, *order[:-1]], order, grammar.run_starts, strict=True):
+        head, logits = heads[slot]
+        transitions = grammar.slots[slot].transitions
+        ends = np.full(len(logits), -1)
+        if slot == order[-1] and grammar.slots[slot].repeat > 1:
+            ends = _ends(logits > -np.inf, transitions)
+        reach = np.abs(head).sum(axis=0).max()  # hidden states lie within -1 and 1
+        safe = reach + np.abs(logits.max(axis=1)).max() < SAFE_LOGIT
+        yield _Place(inputs(before, slot), head, logits, bool(safe), transitions, bool(starts), ends)
+
+
+def _heads(layout, weights):
+    """Return kernel and starting logits of every slot's head."""
+    heads, place = {}, 0
     for index, group in enumerate(layout.groups):
         for member in range(group.n_slots):
-            known = grammar.slots[layout.slots[slot]]
-            size = (slice(known.n_states), slice(known.n_tokens))
+            slot = layout.grammar.slots[layout.slots[place]]
+            size = (slice(slot.n_states), slice(slot.n_tokens))
             logits = weights[f"prior_{index}"][member][size] + weights[f"head_bias_{index}"][member][size[1]]
-            logits = np.where((known.transitions < 0) | known.unsampled | (logits < ILLEGAL / 2), -np.inf, logits)
-            head = np.ascontiguousarray(weights[f"head_{index}"][member][:, size[1]])
-            of_slot[layout.slots[slot]] = (asked[slot], head, logits.astype(np.float32), known.transitions, first)
-            first, slot = first + group.n_tokens, slot + 1
-    last = grammar.slot_of_position[-1]
-    for slot, starts in zip(grammar.slot_of_position, grammar.run_starts, strict=True):
-        logits, transitions = of_slot[slot][2:4]
-        ends = np.full(len(logits), -1)
-        if slot == last and grammar.slots[slot].repeat > 1:
-            ends = _ends(logits > -np.inf, transitions)
-        yield _Place(*of_slot[slot], bool(starts), ends)
+            logits = np.where((slot.transitions < 0) | slot.unsampled | (logits < ILLEGAL / 2), -np.inf, logits)
+            kernel = np.ascontiguousarray(weights[f"head_{index}"][member][:, size[1]])
+            heads[layout.slots[place]] = (kernel, logits.astype(np.float32))
+            place += 1
+    return heads
 
 
 def _ends(allowed, transitions):
@@ -155,12 +217,8 @@ def _ends(allowed, transitions):
     return np.where(final, token, -1)
 
 
-def _inverse_cdf(logits, uniform, temperature):
-    """Draw a token per row, in place: the first whose cumulative weight exceeds a uniform share of the whole."""
-    logits -= logits.max(axis=1, keepdims=True)
-    logits /= np.float32(max(temperature, 1e-6))
-    np.exp(logits, out=logits)
-    cumulative = np.cumsum(logits, axis=1, out=logits)
+def _pick(cumulative, uniform):
+    """Draw a token per row: the first whose cumulative weight exceeds a uniform share of the whole."""
     total = cumulative[:, -1]
     target = np.minimum(uniform * total, np.nextafter(total, np.float32(0)))
     return (cumulative > target[:, None]).argmax(axis=1)

@@ -9,11 +9,13 @@ from .._grammar import Grammar
 from ._engine import Weights
 from ._layout import Layout
 from ._network import NetworkShape, prepare, row_losses
+from ._quiet import refuse_fork
 from ._training import scoring_chunks
 
 
 def log_likelihood(grammar: Grammar, weights: Weights, shape: NetworkShape, ids: np.ndarray) -> np.ndarray:
     """Return the log-likelihood of each row of token ids, in nats, shape (n_rows,)."""
+    refuse_fork()
     layout, score = Layout(grammar), _compiled_score(shape)
     rows, tensors = layout.rows(ids).astype(np.int32), {name: tf.constant(value) for name, value in weights.items()}
     parts = [

@@ -13,6 +13,7 @@ from . import _engine
 from ._layout import Layout
 from ._model import AVERAGE, parts_of
 from ._network import NetworkShape
+from ._quiet import refuse_fork
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def _training_data(layout, rows, size, steps, n_epochs, seed):
             chosen = tf.gather(chosen, tf.argsort(tf.gather(lengths, chosen), stable=True))
         longest = tf.gather(tf.gather(lengths, chosen), [stop - 1 for stop in bounds[1:]])
         reach = tf.clip_by_value(-(-longest // rounding) * rounding, 1, whole)
-        return tf.gather(table, chosen), order, reach
+        return tf.ensure_shape(tf.gather(table, chosen), (size, table.shape[1])), order, reach
 
     return tf.data.Dataset.range(n_epochs * steps).map(batch).prefetch(4)
 
@@ -214,6 +215,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     history : list of dict
         One record per epoch.
     """
+    refuse_fork()
     started = time.perf_counter()
     layout, shape = Layout(grammar), network_shape(grammar, settings)
     splitting, drawing, training_seed = (np.random.default_rng(child) for child in seed.spawn(3))
@@ -226,7 +228,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     keeper = _Keeper("val_loss" if len(validation) else "loss", settings, started, on_epoch)
     weights = initial_weights(shape, layout.priors(rows[training]), drawing)
     knobs = _knobs(settings, steps, training_seed)
-    with _engine.borrowed(shape, per_call) as model:
+    with _engine.borrowed(shape, settings.batch_size, per_call) as model:
         _engine.load(model, weights | knobs | {AVERAGE + name: value for name, value in weights.items()})
         _engine.reset_optimizer(model)
         model.fit(

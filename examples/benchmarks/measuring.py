@@ -1,0 +1,61 @@
+"""What the measurements share: interpreters of their own, memory (of Linux), tables of any size, slopes."""
+
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from compare import run
+
+
+def fresh(script, point):
+    """Run `script --point JSON` in an interpreter of its own, so that time and memory are this point's alone."""
+    return run([sys.executable, script, "--point", json.dumps(point)])
+
+
+def seconds(call):
+    """Call, and return how long it took and what it returned."""
+    start = time.perf_counter()
+    made = call()
+    return time.perf_counter() - start, made
+
+
+def rss_mb():
+    """Return what this process holds now, in MB (10^6 bytes)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * resource.getpagesize() / 1e6, 1)
+
+
+def peak_mb():
+    """Return the most that this process ever held, in MB; no less than its parent held, so parents stay small."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)
+
+
+def load(csv):
+    """Read a table; without a file, the one that sksynth has."""
+    from sksynth.datasets import load_adult
+
+    return pd.read_csv(csv) if csv else load_adult()
+
+
+def resampled(table, n_rows):
+    """Draw rows with replacement."""
+    return table.sample(n_rows, replace=True, random_state=0, ignore_index=True)
+
+
+def slope(sizes, times):
+    """Return the exponent of the power law that fits best: least squares of log time over log size."""
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def about(csv=None):
+    """Say what was measured on."""
+    versions = {name: version(name) for name in ("tensorflow", "keras", "numpy", "pandas")}
+    table = Path(csv).name if csv else "load_adult()"
+    return {"table": table, "cpus": os.cpu_count(), "python": platform.python_version()} | versions

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Memory of fitting a million rows, and of sampling ten million in chunks.
+
+memory.py [--out memory.json] [--table TABLE.csv] [--fit-rows 1000000] [--sample-rows 10000000] [--chunk-rows 10000]
+
+Each half runs in a process of its own. Fitting takes rows drawn from the table with replacement, one epoch, and the
+defaults otherwise. Sampling fits 10,000 such rows first, keeps no chunk, and notes after each what the process holds. MB are
+10^6 bytes.
+"""
+
+import argparse
+import json
+import time
+
+from measuring import about, fresh, load, peak_mb, resampled, rss_mb, seconds
+
+
+def fit(n_rows, csv):
+    """Fit once and return the model with what the process held."""
+    import sksynth.core  # noqa: F401  TensorFlow is among what is held after the imports
+    from sksynth import BatchLSTMSynthesizer, LSTMTextModel
+
+    imported = rss_mb()
+    table = resampled(load(csv), n_rows)
+    loaded, before = rss_mb(), peak_mb()
+    model = BatchLSTMSynthesizer(text_model=LSTMTextModel(epochs=1), random_state=0)
+    fit_s, _ = seconds(lambda: model.fit(table))
+    return model, {
+        "rows": n_rows,
+        "table_mb": round(table.memory_usage(deep=True).sum() / 1e6, 1),
+        "imports_mb": imported,
+        "loaded_mb": loaded,
+        "peak_before_fit_mb": before,
+        "fitted_mb": rss_mb(),
+        "peak_mb": peak_mb(),
+        "fit_s": round(fit_s, 1),
+    }
+
+
+def sample(n_rows, chunk_rows, csv):
+    """Sample in chunks and return what the process held after each."""
+    model, fitted = fit(10_000, csv)
+    held, rows = [], 0
+    start = time.perf_counter()
+    for chunk in model.sample_iter(n_rows, chunk_size=chunk_rows, random_state=0):
+        rows += len(chunk)
+        held.append(rss_mb())
+    took = time.perf_counter() - start
+    return {
+        "rows": rows,
+        "chunk_rows": chunk_rows,
+        "before_mb": fitted["fitted_mb"],
+        "fit_peak_mb": fitted["peak_mb"],
+        "third_chunk_mb": held[min(2, len(held) - 1)],
+        "last_chunk_mb": held[-1],
+        "most_mb": max(held),
+        "peak_mb": peak_mb(),
+        "sample_s": round(took, 1),
+        "rows_per_s": round(rows / took, 1),
+        "held_mb": held,
+    }
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", default="memory.json")
+    p.add_argument("--table")
+    p.add_argument("--fit-rows", type=int, default=1_000_000, help="0 leaves this half out")
+    p.add_argument("--sample-rows", type=int, default=10_000_000, help="0 leaves this half out")
+    p.add_argument("--chunk-rows", type=int, default=10_000)
+    p.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
+    options = p.parse_args()
+    if options.point:
+        chunk_rows = options.point.get("chunk_rows")
+        print(json.dumps(sample(**options.point) if chunk_rows else fit(**options.point)[1]))
+        return
+    result = {"about": about(options.table)}
+    if options.fit_rows:
+        result["fit"] = fresh(__file__, {"n_rows": options.fit_rows, "csv": options.table})
+        print("fit", json.dumps(result["fit"]), flush=True)
+    if options.sample_rows:
+        point = {"n_rows": options.sample_rows, "chunk_rows": options.chunk_rows, "csv": options.table}
+        result["sample"] = fresh(__file__, point)
+        print("sample", json.dumps({name: value for name, value in result["sample"].items() if name != "held_mb"}))
+    with open(options.out, "w") as file:
+        json.dump(result, file)
+
+
+if __name__ == "__main__":
+    main()
