@@ -81,6 +81,21 @@ def backward(heads: list[Head], hidden: tf.Tensor, deltas: list[tf.Tensor]) -> t
     return tf.concat(upstream, 0), gradients
 
 
+def measure_and_return(
+    heads: list[Head], hidden: tf.Tensor, labels: tf.Tensor, states: tf.Tensor, jit_compile: bool = False
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+    """Return losses and hits as `measure` does, upstream and gradients as `backward` does, in one piece that XLA can take."""
+    return _BOTH[jit_compile](heads, hidden, labels, states)
+
+
+def _both(heads, hidden, labels, states):
+    losses, hits, deltas = measure(heads, hidden, labels, states)
+    return losses, hits, *backward(heads, hidden, deltas)
+
+
+_BOTH = {False: _both, True: tf.function(_both, jit_compile=True)}
+
+
 def _places(heads) -> Iterator[tuple[Head, slice]]:
     start = 0
     for head in heads:

@@ -31,8 +31,8 @@ class Group(NamedTuple):
 
 
 def _padded(size: int) -> int:
-    """Return the next power of two from 8 to 64, beyond that the next multiple of 64: few sizes, so few groups and traces."""
-    return max(8, 1 << (size - 1).bit_length()) if size <= 64 else -(-size // 64) * 64
+    """Return 16 or the next multiple of 64: few sizes, so few groups, which take longer to compile than padding to compute."""
+    return 16 if size <= 16 else -(-size // 64) * 64
 
 
 @dataclass(frozen=True, eq=False)

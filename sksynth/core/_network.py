@@ -216,8 +216,9 @@ def row_gradients(
     """
     ids, labels, states = _tokens_and_states(shape, rows)
     reading, heads = read(shape, weights, ids, order, noise), _heads.heads(shape.groups, weights)
-    losses, hits, deltas = _heads.measure(heads, reading.hidden, labels, states)
-    upstream, gradients = _heads.backward(heads, reading.hidden, deltas)
+    losses, hits, upstream, gradients = _heads.measure_and_return(
+        heads, reading.hidden, labels, states, jit_compile=shape.loops == "xla"
+    )
     return gradients | unread(shape, weights, reading, order, upstream), losses, hits / shape.n_positions
 
 
