@@ -38,7 +38,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
     batch_size = given("batch_size", 256 if n_training >= 20_000 else 128 if n_training >= 5_000 else 64)
     batch_size = min(batch_size, 1 << (n_training.bit_length() - 1))
     small = MEDIUM_ROWS / n_training  # above 1: a small table overfits, so more dropout and a slower fall of the rate
-    epochs = given("epochs", round(float(np.clip(10 * small ** (1.1 if small > 1 else 0.35), 2, 60))))
+    epochs = given("epochs", round(float(np.clip(10 * small ** (1.1 if small > 1 else 0.5), 2, 60))))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
     units = given("rnn_units", 64 if 3_000 <= n_training < 50_000 else 128)
     step_flops = 24 * batch_size * grammar.n_positions * units**2 * model.n_layers
@@ -54,7 +54,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
         "validation_fraction": held_out,
         "patience": model.patience if stops else None,
         "min_delta": model.min_delta,
-        "steps_per_execution": int(np.clip(CALL_SECONDS * FLOPS / max(step_flops, 1), 1, 16)),
+        "steps_per_execution": 1 << int(np.log2(np.clip(CALL_SECONDS * FLOPS / max(step_flops, 1), 1, 16))),
         "loops": _loops(model.jit_compile, epochs * n_training * grammar.n_positions * units, gpu),
     }
 

@@ -16,6 +16,7 @@ from sksynth import core
 from sksynth._grammar import Grammar, Run, Slot, compile_slots
 from sksynth.core import _engine, _model, _network, _scoring, _training
 from sksynth.core._layout import Layout
+from sksynth.core._sampling import BLOCK_ROWS
 
 SETTINGS = core.Settings(
     embedding_dim=8, rnn_units=16, n_layers=1, dropout=0.1, averaging=1.0, epochs=20,
@@ -268,12 +269,21 @@ def test_a_draw_is_a_function_of_its_seed(plain):
 
 
 def test_fewer_rows_are_the_first_of_more(plain):
-    """A draw of fewer rows gives the first of a draw of more, across the borders of blocks."""
+    """A draw of fewer rows gives the first of a draw of more, whether or not they share their first tokens with others."""
     sampler, seed = core.Sampler(GRAMMAR, plain[0], shape_of()), np.random.SeedSequence(0)
-    rows = sampler.draw(seed, 600)
+    rows = sampler.draw(seed, 5000)
 
-    for n_rows in (1, 255, 256, 257, 600):
+    for n_rows in (1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3000, 5000):
         assert np.array_equal(rows[:n_rows], sampler.draw(seed, n_rows))
+
+
+def test_rows_that_go_many_ways_are_drawn_alike_in_blocks(monkeypatch, plain):
+    """Where rows part from each other before their end, blocks go on from where the rows stood: the rows are the same."""
+    sampler, seed = core.Sampler(GRAMMAR, plain[0], shape_of()), np.random.SeedSequence(0)
+    together = sampler.draw(seed, 2000)
+
+    monkeypatch.setattr(np, "unique", lambda values, **_: (np.zeros(BLOCK_ROWS + 1), values))  # as if ways were too many
+    assert np.array_equal(together, sampler.draw(seed, 2000))
 
 
 # Training
@@ -478,6 +488,18 @@ def test_all_loops_give_the_same_figures(loops):
 
     for a, b in zip(other, graph, strict=True):
         assert [a["loss"], a["val_loss"]] == pytest.approx([b["loss"], b["val_loss"]], rel=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(core.device_name() == "CPU", reason="needs a GPU")
+def test_on_a_gpu_the_layer_of_keras_is_no_slower_than_our_loops():
+    """What "auto" chooses on a GPU is the fastest there, of training as it is: if not, choose another."""
+    seconds = {}
+    for loops in ("keras", "xla", "graph"):
+        _, history = train(epochs=4, rnn_units=256, batch_size=64, loops=loops)
+        seconds[loops] = min(record["seconds"] for record in history[1:])
+
+    assert seconds["keras"] < 1.1 * min(seconds.values())
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])

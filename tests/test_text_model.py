@@ -132,6 +132,8 @@ BAD_PARAMETERS = [
     ("learning_rate", np.inf, ValueError),
     ("validation_fraction", 1.0, ValueError),
     ("early_stopping", 1, ValueError),
+    ("jit_compile", 1, ValueError),
+    ("jit_compile", "always", ValueError),
     ("early_stopping", "yes", ValueError),
     ("patience", 0, ValueError),
     ("min_delta", -1.0, ValueError),

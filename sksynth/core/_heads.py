@@ -93,7 +93,7 @@ def _both(heads, hidden, labels, states):
     return losses, hits, *backward(heads, hidden, deltas)
 
 
-_BOTH = {False: _both, True: tf.function(_both, jit_compile=True)}
+_BOTH = {False: _both, True: tf.function(_both, jit_compile=True, autograph=False)}
 
 
 def _places(heads) -> Iterator[tuple[Head, slice]]:

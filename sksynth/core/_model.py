@@ -13,6 +13,8 @@ AVERAGE = "average_"  # prefix of the running mean of a weight
 BRANCHES = 2  # parts of a step's rows that run beside each other, on any machine, as their sums' rounding depends on it
 TEXT_BRANCHES = 4  # where rows differ in length: each part is read as far as its own longest row
 
+_branch = tf.function(row_gradients, autograph=False)  # so that parts of one size are traced once
+
 
 class Plan(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up, then cosine decay to a hundredth; peak and lengths are variables, so that no fit retraces."""
@@ -101,7 +103,7 @@ class RowModel(keras.Model):
             seed = self.tensor("seed") + tf.stack([branch * self.shape.n_layers, step])
             noise = Noise(seed, self.tensor("dropout"))
             own_order = order[: reach[branch]] if self.shape.has_text else order
-            parts.append(row_gradients(self.shape, weights, rows[start:stop], own_order, noise))
+            parts.append(_branch(self.shape, weights, rows[start:stop], own_order, noise))
         gradients, losses, hits = zip(*parts, strict=True)
         sums = {name: tf.add_n([part[name] for part in gradients]) for name in gradients[0]}
         share = 1.0 / rows.shape[0]

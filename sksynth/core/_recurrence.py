@@ -107,5 +107,5 @@ def _stack(like, width):
     return tf.TensorArray(like.dtype, tf.shape(like)[0], element_shape=(like.shape[1], width))
 
 
-_FORWARD = {False: _forward, True: tf.function(_forward, jit_compile=True)}
-_BACKWARD = {False: _backward, True: tf.function(_backward, jit_compile=True)}
+_FORWARD = {False: _forward, True: tf.function(_forward, jit_compile=True, autograph=False)}
+_BACKWARD = {False: _backward, True: tf.function(_backward, jit_compile=True, autograph=False)}

@@ -28,4 +28,4 @@ def log_likelihood(grammar: Grammar, weights: Weights, shape: NetworkShape, ids:
 @lru_cache(maxsize=32)
 def _compiled_score(shape):
     prepare(shape)
-    return tf.function(lambda weights, rows, order: row_losses(shape, weights, rows, order)[0])
+    return tf.function(lambda weights, rows, order: row_losses(shape, weights, rows, order)[0], autograph=False)

@@ -142,7 +142,14 @@ def _training_data(layout, rows, size, steps, n_epochs, seed):
         reach = tf.clip_by_value(-(-longest // rounding) * rounding, 1, whole)
         return tf.ensure_shape(tf.gather(table, chosen), (size, table.shape[1])), order, reach
 
-    return tf.data.Dataset.range(n_epochs * steps).map(batch).prefetch(4)
+    return tf.data.Dataset.range(n_epochs * steps).map(batch).prefetch(4).with_options(_untuned())
+
+
+def _untuned():
+    """Return options without tf.data's tuner, which finds nothing to tune here and can take seconds to end."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def scoring_chunks(layout, rows):
@@ -156,7 +163,7 @@ def scoring_chunks(layout, rows):
 
 def _validation_data(layout, rows):
     parts = [tf.constant(np.stack(part)) for part in zip(*scoring_chunks(layout, rows), strict=True)]
-    return tf.data.Dataset.from_tensor_slices(tuple(parts)), len(parts[0])
+    return tf.data.Dataset.from_tensor_slices(tuple(parts)).with_options(_untuned()), len(parts[0])
 
 
 class _Keeper(keras.callbacks.Callback):

@@ -1,0 +1,57 @@
+"""Promises of the settings that None and "auto" stand for."""
+
+import pytest
+
+from sksynth import LSTMTextModel
+from sksynth._defaults import CALL_SECONDS, FLOPS, choose_settings
+from sksynth._grammar import Grammar, compile_slots
+
+SIZES = [50, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000]
+
+
+def grammar(n_slots=16):
+    """Return a grammar of equal slots."""
+    return Grammar(tuple(compile_slots([f"c{i}"], [8], lambda *_: 0) for i in range(n_slots)))
+
+
+def settings(n_rows=10_000, n_slots=16, gpu=False, **parameters):
+    """Return what is chosen for a model of these parameters."""
+    return choose_settings(LSTMTextModel(**parameters), n_rows, grammar(n_slots), gpu)
+
+
+def test_what_is_given_is_taken():
+    """Parameters that are not None are used as they are, at any size of the table."""
+    given = {"embedding_dim": 7, "rnn_units": 9, "dropout": 0.3, "epochs": 3, "batch_size": 5, "learning_rate": 0.1}
+
+    for n_rows in SIZES:
+        chosen = settings(n_rows, validation_fraction=0.2, **given)
+        assert given | {"validation_fraction": 0.2} == {name: chosen[name] for name in [*given, "validation_fraction"]}
+
+
+def test_more_rows_want_fewer_epochs_and_less_dropout():
+    """The larger the table, the fewer epochs, the less dropout and the more rows per step, and steps in all the more."""
+    chosen = [settings(n_rows) for n_rows in SIZES]
+
+    for name, sign in (("epochs", -1), ("dropout", -1), ("batch_size", 1)):
+        values = [sign * one[name] for one in chosen]
+        assert values == sorted(values)
+        assert values[0] < values[-1]
+
+
+@pytest.mark.parametrize("rnn_units", [16, 128, 512, 4096])
+def test_a_call_is_not_long(rnn_units):
+    """However large the network, a compiled call holds about half a second of work, or a single step."""
+    chosen = settings(n_slots=100, rnn_units=rnn_units, batch_size=256)
+
+    seconds = 24 * rnn_units**2 * 100 * 256 / FLOPS
+    assert 1 <= chosen["steps_per_execution"] <= 16
+    assert chosen["steps_per_execution"] == 1 or chosen["steps_per_execution"] * seconds <= CALL_SECONDS
+    assert 16 == settings(n_slots=2, rnn_units=8)["steps_per_execution"]
+
+
+def test_xla_is_used_where_it_is_repaid():
+    """XLA compiles long trainings, not short ones; on a GPU Keras' layer runs; what is asked for is done."""
+    assert ["graph", "xla"] == [settings(n_rows)["loops"] for n_rows in (50, 1_000_000)]
+    assert ["keras", "keras"] == [settings(n_rows, gpu=True)["loops"] for n_rows in (50, 1_000_000)]
+    for gpu in (True, False):
+        assert ["graph", "xla"] == [settings(1_000, gpu=gpu, jit_compile=jit)["loops"] for jit in (False, True)]
