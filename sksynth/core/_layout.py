@@ -30,6 +30,11 @@ class Group(NamedTuple):
         return self.n_slots * self.repeat
 
 
+def has_text(groups: tuple[Group, ...]) -> bool:
+    """Say whether slots repeat, so that rows differ in length."""
+    return any(group.repeat > 1 for group in groups)
+
+
 def _padded(size: int) -> int:
     """Return 16 or the next multiple of 64: few sizes, so few groups, which take longer to compile than padding to compute."""
     return 16 if size <= 16 else -(-size // 64) * 64

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ._layout import Group
+from ._layout import Group, has_text
 from ._network import NetworkShape, Noise, prepare, row_gradients, row_losses, tables, through_tables
 
 AVERAGE = "average_"  # prefix of the running mean of a weight
@@ -102,7 +102,7 @@ class RowModel(keras.Model):
         for branch, (start, stop) in enumerate(pairwise(bounds)):
             seed = self.tensor("seed") + tf.stack([branch * self.shape.n_layers, step])
             noise = Noise(seed, self.tensor("dropout"))
-            own_order = order[: reach[branch]] if self.shape.has_text else order
+            own_order = order[: reach[branch]] if has_text(self.shape.groups) else order
             parts.append(_branch(self.shape, weights, rows[start:stop], own_order, noise))
         gradients, losses, hits = zip(*parts, strict=True)
         sums = {name: tf.add_n([part[name] for part in gradients]) for name in gradients[0]}
@@ -139,5 +139,5 @@ class RowModel(keras.Model):
 
 def parts_of(groups: tuple[Group, ...], n_rows: int) -> list[int]:
     """Return the bounds of the parts into which a step's rows are split, as equal as can be, none of them empty."""
-    branches = TEXT_BRANCHES if any(group.repeat > 1 for group in groups) else BRANCHES
+    branches = TEXT_BRANCHES if has_text(groups) else BRANCHES
     return sorted({n_rows * part // branches for part in range(branches + 1)})

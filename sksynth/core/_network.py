@@ -38,11 +38,6 @@ class NetworkShape(NamedTuple):
         return sum(group.n_slots * group.n_tokens for group in self.groups)
 
     @property
-    def has_text(self) -> bool:
-        """Whether slots repeat, so that rows differ in length."""
-        return any(group.repeat > 1 for group in self.groups)
-
-    @property
     def slot_of_place(self) -> np.ndarray:
         """Index of the slot (in canonical order) at every canonical place, shape (n_positions,)."""
         repeats = [group.repeat for group in self.groups for _ in range(group.n_slots)]

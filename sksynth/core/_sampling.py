@@ -7,6 +7,7 @@ without the time that tracing one takes, so that a few rows cost little and a mi
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -61,28 +62,30 @@ class Sampler:
         uniform = np.stack([np.random.default_rng(child).random(size, dtype=np.float32) for child in children])
         tokens = np.empty((len(children), BLOCK_ROWS, len(self._places)), np.int32)
         with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            time, starts = 0, (_Lanes(self._units, len(self._layers)) for _ in children)
-            if len(children) > 1:
-                time, starts = self._draw_trunk(tokens, uniform, temperature)
-            list(pool.map(lambda *block: self._draw_block(time, *block, temperature), starts, tokens, uniform))
+            time, trunk, starts = self._draw_trunk(tokens, uniform, temperature)
+
+            def draw(start, tokens, uniform):
+                self._draw_block(time, trunk.descend(*start), tokens, uniform, temperature)
+
+            list(pool.map(draw, starts, tokens, uniform))
         return tokens.reshape(-1, len(self._places))[:n_rows]
 
     def _draw_trunk(self, tokens, uniform, temperature):
         """Draw the first tokens of all blocks: as long as rows differ in few ways, each way is computed once.
 
-        Returns the time from which every block goes on alone, and the lanes with which it does, one after the other.
+        Returns the time from which every block goes on alone, the lanes then, and for each block how it descends from them.
         """
         lanes, way = _Lanes(self._units, len(self._layers)), np.zeros(tokens.shape[:2], int)
         for time, place in enumerate(self._places):
-            if lanes.all_end(place):
-                return time, (lanes.descend(own) for own in way)
+            if lanes.all_end(place) or len(tokens) == 1:
+                return time, lanes, list(zip(way, strict=True))
             cumulative = self._cumulative(lanes, place, temperature)
             for block, own, rows in zip(uniform, way, tokens, strict=True):
                 rows[:, time] = _pick(cumulative[own], block[time])
             token, n_tokens = tokens[:, :, time], cumulative.shape[1]
             ways, next_way = np.unique(way * n_tokens + token, return_inverse=True)
             if len(ways) > BLOCK_ROWS or time + 1 == len(self._places):
-                return time + 1, (lanes.descend(*rows, place) for rows in zip(way, token, strict=True))
+                return time + 1, lanes, list(zip(way, token, repeat(place)))
             lanes, way = lanes.descend(ways // n_tokens, ways % n_tokens, place), next_way.reshape(way.shape)
 
     def _draw_block(self, time, lanes, tokens, uniform, temperature):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from .._grammar import Grammar
 from . import _engine
-from ._layout import Layout
+from ._layout import Layout, has_text
 from ._model import AVERAGE, parts_of
 from ._network import NetworkShape
 from ._quiet import refuse_fork
@@ -136,7 +136,7 @@ def _training_data(layout, rows, size, steps, n_epochs, seed):
         index = tf.cast(within * size, tf.int32) + tf.range(size)
         key = tf.stack([seed[0], seed[1] + tf.cast(epoch, tf.uint32)])
         chosen = tf.random.experimental.index_shuffle(index % n, key, n - 1)
-        if any(group.repeat > 1 for group in layout.groups):
+        if has_text(layout.groups):
             chosen = tf.gather(chosen, tf.argsort(tf.gather(lengths, chosen), stable=True))
         longest = tf.gather(tf.gather(lengths, chosen), [stop - 1 for stop in bounds[1:]])
         reach = tf.clip_by_value(-(-longest // rounding) * rounding, 1, whole)
