@@ -7,6 +7,7 @@ import numpy as np
 from ._grammar import Grammar
 
 MEDIUM_ROWS = 9_000  # 10 epochs and a tenth of dropout suit so many
+SMALL_ROWS = 3_000  # below, more units and a lower rate suit, which memorises less
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
 
@@ -40,7 +41,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
     small = MEDIUM_ROWS / n_training  # above 1: a small table overfits, so more dropout and a slower fall of the rate
     epochs = given("epochs", round(float(np.clip(10 * small ** (1.1 if small > 1 else 0.5), 2, 60))))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
-    units = given("rnn_units", 64 if 3_000 <= n_training < 50_000 else 128)
+    units = given("rnn_units", 64 if SMALL_ROWS <= n_training < 50_000 else 128)
     step_flops = 24 * batch_size * grammar.n_positions * units**2 * model.n_layers
     return {
         "embedding_dim": given("embedding_dim", 32),
@@ -50,7 +51,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
         "averaging": 1.0,
         "epochs": epochs,
         "batch_size": batch_size,
-        "learning_rate": given("learning_rate", 0.006),
+        "learning_rate": given("learning_rate", 0.004 if n_training < SMALL_ROWS else 0.006),
         "validation_fraction": held_out,
         "patience": model.patience if stops else None,
         "min_delta": model.min_delta,
