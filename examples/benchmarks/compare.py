@@ -31,12 +31,12 @@ def run(command):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def measure(synthesizer, seed, options):
+def measure(synthesizer, arguments, seed, options):
     """Fit, sample and score once."""
     target = ["--target", options.target] if options.target else []
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "synthetic.csv")
-        result = run([*synthesizer, options.train, out, "--seed", seed])
+        result = run([*synthesizer, options.train, out, "--seed", seed, *arguments])
         score = run([options.score_python, HERE / "score.py", options.train, options.holdout, out, *target])
     return {"train": Path(options.train).name, "seed": seed, **result, **score}
 
@@ -66,13 +66,13 @@ def main():
     p.add_argument("--mostly-python", help="interpreter of the environment 'mostly'; without it sksynth runs alone")
     p.add_argument("--sksynth", default="", help="arguments for run_sksynth.py")
     options = p.parse_args()
-    synthesizers = [[sys.executable, HERE / "run_sksynth.py", *shlex.split(options.sksynth)]]
+    synthesizers = [([sys.executable, HERE / "run_sksynth.py"], shlex.split(options.sksynth))]
     if options.mostly_python:
-        synthesizers.append([options.mostly_python, HERE / "run_mostly.py"])
+        synthesizers.append(([options.mostly_python, HERE / "run_mostly.py"], []))
     results = []
     for seed in range(options.seeds):
-        for synthesizer in synthesizers:
-            results.append(measure(synthesizer, seed, options))
+        for synthesizer, arguments in synthesizers:
+            results.append(measure(synthesizer, arguments, seed, options))
             with open(options.out, "a") as file:
                 file.write(json.dumps(results[-1]) + "\n")
             print(json.dumps(results[-1]), file=sys.stderr)
