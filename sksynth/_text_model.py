@@ -59,8 +59,8 @@ class LSTMTextModel(BaseEstimator):
     min_delta : float, default=0.0
         Fall of `val_loss`, in nats per record, that counts as improvement.
     jit_compile : bool or "auto", default="auto"
-        Compile the recurrence with XLA, which takes a second or two and makes steps faster. "auto": where training is long
-        enough to repay it; on a GPU the LSTM layer of Keras is used instead.
+        Compile the recurrence and the heads with XLA, which takes a few seconds and makes steps faster. "auto": where
+        training is long enough to repay it; on a GPU the LSTM layer of Keras is used instead.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the held-out rows, the order of rows and dropout.
     verbose : int, default=0

@@ -188,18 +188,16 @@ def _places(layout: Layout, weights, said, asked) -> Iterator[_Place]:
 
     heads = _heads(layout, weights)
     for before, slot, starts in zip([None, *order[:-1]], order, grammar.run_starts, strict=True):
-        head, logits = heads[slot]
+        head, logits, safe = heads[slot]
         transitions = grammar.slots[slot].transitions
         ends = np.full(len(logits), -1)
         if slot == order[-1] and grammar.slots[slot].repeat > 1:
             ends = _ends(logits > -np.inf, transitions)
-        reach = np.abs(head).sum(axis=0).max()  # hidden states lie within -1 and 1
-        safe = reach + np.abs(logits.max(axis=1)).max() < SAFE_LOGIT
-        yield _Place(inputs(before, slot), head, logits, bool(safe), transitions, bool(starts), ends)
+        yield _Place(inputs(before, slot), head, logits, safe, transitions, bool(starts), ends)
 
 
 def _heads(layout, weights):
-    """Return kernel and starting logits of every slot's head."""
+    """Return kernel and starting logits of every slot's head, and whether its logits are safe."""
     heads, place = {}, 0
     for index, group in enumerate(layout.groups):
         for member in range(group.n_slots):
@@ -208,7 +206,9 @@ def _heads(layout, weights):
             logits = weights[f"prior_{index}"][member][size] + weights[f"head_bias_{index}"][member][size[1]]
             logits = np.where((slot.transitions < 0) | slot.unsampled | (logits < ILLEGAL / 2), -np.inf, logits)
             kernel = np.ascontiguousarray(weights[f"head_{index}"][member][:, size[1]])
-            heads[layout.slots[place]] = (kernel, logits.astype(np.float32))
+            reach = np.abs(kernel).sum(axis=0).max()  # hidden states lie within -1 and 1
+            safe = bool(reach + np.abs(logits.max(axis=1)).max() < SAFE_LOGIT)
+            heads[layout.slots[place]] = (kernel, logits.astype(np.float32), safe)
             place += 1
     return heads
 

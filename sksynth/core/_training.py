@@ -128,15 +128,15 @@ def _training_data(layout, rows, size, steps, n_epochs, seed):
     values, as XLA compiles for each.
     """
     n, table, order, whole = len(rows), tf.constant(rows), tf.constant(layout.order), len(layout.order)
-    lengths, bounds = tf.constant(layout.lengths(rows), tf.int32), parts_of(layout.groups, size)
-    rounding = -(-whole // REACHES)
+    bounds, rounding, varies = parts_of(layout.groups, size), -(-whole // REACHES), has_text(layout.groups)
+    lengths = tf.constant(layout.lengths(rows) if varies else np.full(n, whole), tf.int32)
 
     def batch(step):
         epoch, within = step // steps, step % steps
         index = tf.cast(within * size, tf.int32) + tf.range(size)
         key = tf.stack([seed[0], seed[1] + tf.cast(epoch, tf.uint32)])
         chosen = tf.random.experimental.index_shuffle(index % n, key, n - 1)
-        if has_text(layout.groups):
+        if varies:
             chosen = tf.gather(chosen, tf.argsort(tf.gather(lengths, chosen), stable=True))
         longest = tf.gather(tf.gather(lengths, chosen), [stop - 1 for stop in bounds[1:]])
         reach = tf.clip_by_value(-(-longest // rounding) * rounding, 1, whole)
