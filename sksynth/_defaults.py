@@ -61,7 +61,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
 
 
 def _loops(jit_compile, work, gpu):
-    """Return what runs the recurrence: XLA takes three seconds to compile it and the heads, then makes steps a third shorter."""
+    """Return what runs the recurrence: XLA compiles it and the heads in three seconds, then steps take a third less."""
     if jit_compile == "auto":
         return "keras" if gpu else "xla" if work > 1e8 else "graph"
     return "xla" if jit_compile else "graph"
