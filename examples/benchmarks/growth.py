@@ -12,13 +12,12 @@ of the time as a function of rows, or of positions (tokens per row) where column
 rows out.
 """
 
-import argparse
 import json
 import string
 
 import numpy as np
 import pandas as pd
-from measuring import about, fresh, load, peak_mb, resampled, seconds, slope
+from measuring import about, fresh, load, parse, peak_mb, resampled, seconds, slope, whole
 
 SIZE = {"rows": "rows", "columns": "positions", "text": "positions"}  # what the time of an axis is a function of
 TIMES = ["fit_s", "sample_s"]
@@ -83,18 +82,15 @@ def slopes(points, axis):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", default="growth.jsonl", help="file of JSON lines, written anew")
-    p.add_argument("--table")
-    p.add_argument("--rows", type=int, nargs="*", default=[1_000, 10_000, 100_000, 1_000_000])
-    p.add_argument("--columns", type=int, nargs="*", default=[5, 20, 80, 200])
-    p.add_argument("--text", type=int, nargs="*", default=[10, 40, 160], help="characters")
-    p.add_argument("--fixed-rows", type=int, default=10_000, help="rows where they do not grow")
-    p.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
-    options = p.parse_args()
-    if options.point:
-        print(json.dumps(measure(**options.point)))
-        return
+    options = parse(
+        __doc__,
+        "growth.jsonl",
+        measure,
+        rows=whole([1_000, 10_000, 100_000, 1_000_000], nargs="*"),
+        columns=whole([5, 20, 80, 200], nargs="*"),
+        text=whole([10, 40, 160], nargs="*", help="characters"),
+        fixed_rows=whole(10_000, help="rows where they do not grow"),
+    )
     points = []
     with open(options.out, "w") as file:
         for axis in SIZE:

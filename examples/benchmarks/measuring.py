@@ -1,5 +1,6 @@
-"""What the measurements share: interpreters of their own, memory (of Linux), tables of any size, slopes."""
+"""What the measurements share: arguments, interpreters of their own, memory (of Linux), tables of any size, slopes."""
 
+import argparse
 import json
 import os
 import platform
@@ -12,6 +13,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from compare import run
+
+
+def parse(doc, out, measure=None, **more):
+    """Return the options of a script: --table, --out, and more by name, each as `add_argument` takes it.
+
+    Where the script was started by `fresh`, measure that point, print it and end.
+    """
+    p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", default=out)
+    p.add_argument("--table", help="CSV file; without it, the table that sksynth has")
+    p.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
+    for name, taken in more.items():
+        p.add_argument("--" + name.replace("_", "-"), **taken)
+    options = p.parse_args()
+    if options.point:
+        print(json.dumps(measure(**options.point)))
+        raise SystemExit
+    return options
+
+
+def whole(default, **taken):
+    """Describe an option that is a whole number, or several."""
+    return {"type": int, "default": default} | taken
 
 
 def fresh(script, point):

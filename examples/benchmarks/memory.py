@@ -8,11 +8,10 @@ defaults otherwise. Sampling fits 10,000 such rows first, keeps no chunk, and no
 10^6 bytes.
 """
 
-import argparse
 import json
 import time
 
-from measuring import about, fresh, load, peak_mb, resampled, rss_mb, seconds
+from measuring import about, fresh, load, parse, peak_mb, resampled, rss_mb, seconds, whole
 
 
 def fit(n_rows, csv):
@@ -61,19 +60,20 @@ def sample(n_rows, chunk_rows, csv):
     }
 
 
+def measure(n_rows, csv, chunk_rows=None):
+    """Measure one half, in this process: sampling where there are chunks, fitting otherwise."""
+    return sample(n_rows, chunk_rows, csv) if chunk_rows else fit(n_rows, csv)[1]
+
+
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", default="memory.json")
-    p.add_argument("--table")
-    p.add_argument("--fit-rows", type=int, default=1_000_000, help="0 leaves this half out")
-    p.add_argument("--sample-rows", type=int, default=10_000_000, help="0 leaves this half out")
-    p.add_argument("--chunk-rows", type=int, default=10_000)
-    p.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
-    options = p.parse_args()
-    if options.point:
-        chunk_rows = options.point.get("chunk_rows")
-        print(json.dumps(sample(**options.point) if chunk_rows else fit(**options.point)[1]))
-        return
+    options = parse(
+        __doc__,
+        "memory.json",
+        measure,
+        fit_rows=whole(1_000_000, help="0 leaves this half out"),
+        sample_rows=whole(10_000_000, help="0 leaves this half out"),
+        chunk_rows=whole(10_000),
+    )
     result = {"about": about(options.table)}
     if options.fit_rows:
         result["fit"] = fresh(__file__, {"n_rows": options.fit_rows, "csv": options.table})

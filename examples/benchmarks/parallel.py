@@ -8,13 +8,12 @@ process is not. All epochs are run (no early stopping), all else is the default.
 20 s or more. The samples of all ways should be the same; their hashes tell.
 """
 
-import argparse
 import hashlib
 import json
 import statistics
 from contextlib import nullcontext
 
-from measuring import about, fresh, load, resampled, seconds
+from measuring import about, fresh, load, parse, resampled, seconds, whole
 
 WAYS = {"one by one": [1, None], "two processes": [2, "loky"], "two threads": [2, "threading"]}
 LEAST = 20  # seconds that a batch should train
@@ -44,17 +43,7 @@ def measure(n_rows, epochs, n_jobs, backend, csv):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", default="parallel.json")
-    p.add_argument("--table")
-    p.add_argument("--rows", type=int, default=20_000)
-    p.add_argument("--epochs", type=int, default=60)
-    p.add_argument("--repeats", type=int, default=3)
-    p.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
-    options = p.parse_args()
-    if options.point:
-        print(json.dumps(measure(**options.point)))
-        return
+    options = parse(__doc__, "parallel.json", measure, rows=whole(20_000), epochs=whole(60), repeats=whole(3))
     fits = {way: [] for way in WAYS}
     for _ in range(options.repeats):
         for way, (n_jobs, backend) in WAYS.items():

@@ -20,7 +20,10 @@ Needs: sdmetrics, scikit-learn, pandas (see peers.sh, environment "score").
 
 import argparse
 import json
+import os
 import warnings
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # beside other work, threads that wait by spinning hold each other up
 
 import numpy as np
 import pandas as pd

@@ -9,13 +9,12 @@ loaded; the second is of the same rows in the same process, so that the differen
 imports take.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
 import sys
 
-from measuring import about, fresh, load, resampled, seconds
+from measuring import about, fresh, load, parse, resampled, seconds, whole
 
 IMPORTS = {
     "bare python": "pass",
@@ -47,16 +46,7 @@ def measure(n_rows, csv):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", default="startup.json")
-    p.add_argument("--table")
-    p.add_argument("--rows", type=int, default=1000)
-    p.add_argument("--repeats", type=int, default=5)
-    p.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
-    options = p.parse_args()
-    if options.point:
-        print(json.dumps(measure(**options.point)))
-        return
+    options = parse(__doc__, "startup.json", measure, rows=whole(1000), repeats=whole(5))
     rounds = []
     for _ in range(1 + options.repeats):
         times = {name: import_time(code) for name, code in IMPORTS.items()}

@@ -14,7 +14,6 @@ recurrence share    time of the recurrence's matrix products alone, at SGEMM's r
 step share          the same of the recurrence's and the heads', over our whole step
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -22,7 +21,7 @@ import time
 from importlib.util import find_spec
 
 import numpy as np
-from measuring import about, load, resampled, seconds
+from measuring import about, load, parse, resampled, seconds, whole
 
 import sksynth.core  # noqa: F401  first, since it sets TensorFlow up
 
@@ -127,14 +126,14 @@ def measure(table, units, options):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", default="step.json")
-    p.add_argument("--table")
-    p.add_argument("--units", type=int, nargs="+", default=[64, 96, 128, 256, 512])
-    p.add_argument("--batch", type=int, default=256)
-    p.add_argument("--rounds", type=int, default=7)
-    p.add_argument("--steps", type=int, default=5, help="per round and candidate")
-    options = p.parse_args()
+    options = parse(
+        __doc__,
+        "step.json",
+        units=whole([64, 96, 128, 256, 512], nargs="+"),
+        batch=whole(256),
+        rounds=whole(7),
+        steps=whole(5, help="per round and candidate"),
+    )
     if not find_spec("torch"):
         print("torch is not installed: left out")
     table = load(options.table)
