@@ -1,0 +1,9 @@
+from ._accounting import calibrate_noise_multiplier as calibrate_noise_multiplier
+from ._accounting import compute_epsilon as compute_epsilon
+from ._audit import Audit as Audit
+from ._audit import audit as audit
+from ._audit import audit_mechanism as audit_mechanism
+from ._cross_check import cross_check as cross_check
+from ._ledger import Ledger as Ledger
+from ._ledger import gaussian_event as gaussian_event
+from ._ledger import laplace_event as laplace_event

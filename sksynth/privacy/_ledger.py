@@ -1,0 +1,158 @@
+"""The ledger: every step that read the rows, with what it spent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ._accounting import check_delta, composed_epsilon
+
+COLUMNS = ["step", "mechanism", "parameters", "epsilon", "delta", "covers"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One step that read the rows.
+
+    Parameters
+    ----------
+    step : str
+        Such as "training of batch 0".
+    mechanism : str
+        Such as "DP-SGD".
+    event : dp_accounting.DpEvent
+    parameters : dict of str to value
+        All public.
+    covers : str
+        What was learned by it.
+    delta : float, default=0.0
+        Probability spent on top of what `event` says (thresholds of partition selection).
+    """
+
+    step: str
+    mechanism: str
+    event: Any
+    parameters: dict = field(default_factory=dict)
+    covers: str = ""
+    delta: float = 0.0
+
+
+class Ledger:
+    """All that was released of the same rows, and what it costs together.
+
+    Parameters
+    ----------
+    delta : float in (0, 1)
+        Of the whole release.
+
+    Examples
+    --------
+    >>> from sksynth.privacy import Ledger, gaussian_event
+    >>> ledger = Ledger(delta=1e-6)
+    >>> ledger.add("counts", "Gaussian mechanism", gaussian_event(10.0), covers="shares of the categories")
+    >>> round(ledger.epsilon(), 2)
+    0.4
+    >>> ledger.add_unaccounted("bins", "cut at quantiles of the rows")
+    >>> ledger.epsilon()
+    inf
+    """
+
+    def __init__(self, delta: float):
+        check_delta(delta)
+        self.delta = delta
+        self.entries: list[Entry] = []
+
+    def add(self, step: str, mechanism: str, event: Any, *, covers: str, delta: float = 0.0, **parameters: Any) -> None:
+        """Enter a step.
+
+        Parameters
+        ----------
+        step, mechanism, covers : str
+        event : dp_accounting.DpEvent
+        delta : float, default=0.0
+        **parameters
+            See `Entry`.
+        """
+        self.entries.append(Entry(step, mechanism, event, parameters, covers, delta))
+
+    def add_unaccounted(self, step: str, covers: str) -> None:
+        """Enter a step that is neither public nor private: it makes epsilon infinite."""
+        import dp_accounting
+
+        self.add(step, "none", dp_accounting.NonPrivateDpEvent(), covers=covers)
+
+    def copy(self) -> "Ledger":
+        """Return a ledger of the same entries, to which others can be added."""
+        other = Ledger(self.delta)
+        other.entries = list(self.entries)
+        return other
+
+    @property
+    def events(self) -> list[Any]:
+        """The events of all entries."""
+        return [entry.event for entry in self.entries]
+
+    @property
+    def remaining_delta(self) -> float:
+        """What the accountant may use: delta less what thresholds have spent."""
+        return self.delta - sum(entry.delta for entry in self.entries)
+
+    def epsilon(self, more: Sequence[Any] = (), accountant: str = "pld") -> float:
+        """Return the epsilon of all entries, and of `more` events, composed at `delta`."""
+        events = [*self.events, *more]
+        return composed_epsilon(events, self.remaining_delta, accountant) if events else 0.0
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per entry: step, mechanism, parameters, its own epsilon at `remaining_delta`, delta, covers."""
+        rows = [
+            (
+                entry.step, entry.mechanism, dict(entry.parameters),
+                composed_epsilon([entry.event], self.remaining_delta), entry.delta, entry.covers,
+            )
+            for entry in self.entries
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def gaussian_event(noise_multiplier: float) -> Any:
+    """Return the event of one vector of sums, released with noise of `noise_multiplier` times what one row can change."""
+    import dp_accounting
+
+    return dp_accounting.GaussianDpEvent(noise_multiplier)
+
+
+def laplace_event(epsilon: float) -> Any:
+    """Return the event of one count, released with Laplace noise of scale 1 / `epsilon`."""
+    import dp_accounting
+
+    return dp_accounting.LaplaceDpEvent(1.0 / epsilon)
+
+
+def epsilons_along(ledger: Ledger, event_of: Any, ends: Sequence[int]) -> np.ndarray:
+    """Return the ledger's epsilon with a first part of the steps of one more entry.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    event_of : callable
+        The event of a number of steps.
+    ends : sequence of int
+        Numbers of steps, ascending.
+
+    Returns
+    -------
+    epsilons : ndarray of float, shape (len(ends),)
+    """
+    from ._accounting import new_accountant
+
+    state, taken, found = new_accountant(), 0, []
+    for event in ledger.events:
+        state.compose(event)
+    for end in ends:
+        if end > taken:
+            state.compose(event_of(end - taken))
+        taken = end
+        found.append(float(state.get_epsilon(ledger.remaining_delta)))
+    return np.array(found)

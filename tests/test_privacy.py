@@ -1,0 +1,246 @@
+"""Promises of the accounting: figures that are known, ledgers, statements, audits of known mechanisms."""
+
+import subprocess
+import sys
+
+import dp_accounting
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from sksynth.privacy import (
+    Ledger,
+    audit_mechanism,
+    calibrate_noise_multiplier,
+    compute_epsilon,
+    cross_check,
+    gaussian_event,
+    laplace_event,
+)
+from sksynth.privacy._accounting import gaussian_noise
+from sksynth.privacy._audit import epsilon_of_gaussian, one_run_epsilon
+from sksynth.privacy._ledger import epsilons_along
+from sksynth.privacy._mechanisms import noisy_counts, noisy_total, nonnegative, selection_threshold, system_generator
+
+RATE, STEPS, DELTA = 0.0256, 782, 1e-6  # 10,000 rows, 256 in a step, 20 epochs
+
+
+@pytest.mark.parametrize(("n_models", "epsilon"), [(1, 5.143), (2, 7.32), (5, 12.11), (10, 18.24)])
+def test_epsilon_of_models_on_the_same_rows(n_models, epsilon):
+    """Models with noise of their own compose to the figures of the literature's accountant."""
+    assert compute_epsilon([1.0] * n_models, RATE, STEPS, DELTA) == pytest.approx(epsilon, abs=0.01)
+
+
+def test_epsilon_of_different_models():
+    """Models may differ in noise, sampling rate and steps; their order does not matter, and more of them spend more."""
+    models = ([1.0, 1.3, 1.5], [RATE, RATE, 2 * RATE], [STEPS, STEPS, 400])
+    whole = compute_epsilon(*models, DELTA)
+    assert compute_epsilon(*(side[::-1] for side in models), DELTA) == pytest.approx(whole, rel=1e-3)
+    assert whole > compute_epsilon(*(side[:2] for side in models), DELTA)
+    assert compute_epsilon(*models, DELTA, before=[gaussian_event(5.0)]) > whole
+
+
+@pytest.mark.parametrize(("accountant", "epsilon"), [("pld", 5.143), ("rdp", 5.64)])
+def test_accountants(accountant, epsilon):
+    """The tight accountant and Rényi's give their known figures."""
+    assert compute_epsilon(1.0, RATE, STEPS, DELTA, accountant=accountant) == pytest.approx(epsilon, abs=0.01)
+
+
+@pytest.mark.parametrize(("target", "n_models", "noise"), [(1.0, 1, 3.175), (3.0, 1, 1.359), (3.0, 3, 2.074), (8.0, 1, 0.818)])
+def test_calibrated_noise_spends_the_target(target, n_models, noise):
+    """The noise that is found is the known one; what it spends is the target, and no more."""
+    found = calibrate_noise_multiplier(target, DELTA, [RATE] * n_models, STEPS)
+    assert found == pytest.approx(noise, rel=3e-3)
+    assert 0.99 * target < compute_epsilon([found] * n_models, RATE, STEPS, DELTA) <= target
+
+
+def test_calibration_leaves_room_for_what_was_released_before():
+    """With events before training the composition of all meets the target."""
+    before = [gaussian_event(10.0), laplace_event(0.05)]
+    found = calibrate_noise_multiplier(3.0, DELTA, [RATE, 2 * RATE], [STEPS, 300], before=before)
+    assert 2.97 < compute_epsilon(found, [RATE, 2 * RATE], [STEPS, 300], DELTA, before=before) <= 3.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: compute_epsilon(0.0, 0.1, 10, DELTA), "noise_multiplier must be above 0"),
+        (lambda: compute_epsilon(1.0, 1.5, 10, DELTA), "sampling_rate must be above 0 and at most 1, got 1.5"),
+        (lambda: compute_epsilon(1.0, 0.1, 0, DELTA), "n_steps must be a whole number, at least 1, got 0"),
+        (lambda: compute_epsilon(1.0, 0.1, 10, 1.0), "delta must be above 0 and below 1"),
+        (lambda: compute_epsilon([1.0, 2.0], [0.1] * 3, 10, DELTA), r"values for \[2, 3\] models"),
+        (lambda: compute_epsilon(1.0, 0.1, 10, DELTA, accountant="x"), "accountant must be one of pld, rdp, got 'x'"),
+        (lambda: calibrate_noise_multiplier(-1.0, DELTA, 0.1, 10), "epsilon must be a finite number above 0, got -1.0"),
+        (
+            lambda: calibrate_noise_multiplier(0.1, DELTA, 0.1, 10, before=[gaussian_event(10.0)]),
+            "epsilon=0.1 is spent before training",
+        ),
+    ],
+)
+def test_requests_that_mean_nothing_are_refused(call, message):
+    """Errors name the parameter, what was got, and what to do."""
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_privacy_loads_no_tensorflow():
+    """Accounting needs neither TensorFlow nor Keras."""
+    code = "import sys, sksynth.privacy as p; p.compute_epsilon(1.0, 0.1, 10, 1e-6); p.audit; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "dp_accounting" in loaded
+    assert not {"tensorflow", "keras"} & set(loaded)
+
+
+# The ledger
+
+
+def test_a_ledger_composes_its_entries():
+    """Epsilon is that of all entries; each shows its own, and thresholds take from delta."""
+    ledger = Ledger(1e-5)
+    assert ledger.epsilon() == 0.0
+    ledger.add("domains", "Gaussian mechanism", gaussian_event(10.0), covers="categories", delta=1e-6, noise_multiplier=10.0)
+    ledger.add("training", "DP-SGD", dp_accounting.GaussianDpEvent(2.0), covers="weights")
+    frame = ledger.to_frame()
+    assert list(frame.columns) == ["step", "mechanism", "parameters", "epsilon", "delta", "covers"]
+    assert frame["parameters"][0] == {"noise_multiplier": 10.0}
+    assert ledger.remaining_delta == pytest.approx(9e-6)
+    assert frame["epsilon"].max() < ledger.epsilon() < frame["epsilon"].sum()
+    expected = epsilon_of_gaussian(np.sqrt(1 / 100 + 1 / 4), 9e-6)
+    assert ledger.epsilon() == pytest.approx(expected, rel=2e-3)
+
+
+def test_what_is_not_accounted_for_makes_epsilon_infinite():
+    """A step that is neither public nor private leaves no guarantee."""
+    ledger = Ledger(1e-6)
+    ledger.add("training", "DP-SGD", gaussian_event(10.0), covers="weights")
+    copy = ledger.copy()
+    copy.add_unaccounted("bins", "quantiles of the rows")
+    assert copy.epsilon() == np.inf
+    assert ledger.epsilon() < np.inf
+
+
+def test_epsilon_grows_along_the_steps():
+    """What is spent after each part of the steps ends at what all of them spend."""
+    ledger = Ledger(DELTA)
+    ledger.add("domains", "Gaussian mechanism", gaussian_event(10.0), covers="categories")
+
+    def event(n_steps):
+        return dp_accounting.SelfComposedDpEvent(dp_accounting.GaussianDpEvent(20.0), n_steps)
+
+    found = epsilons_along(ledger, event, [10, 20, 20, 50])
+    assert found[1] == found[2]
+    assert np.all(np.diff(found) >= 0)
+    assert found[-1] == pytest.approx(ledger.epsilon([event(50)]), rel=1e-3)
+
+
+# Mechanisms
+
+
+@given(st.lists(st.floats(-1e3, 1e4), min_size=1, max_size=30), st.floats(1.0, 1e5))
+def test_counts_are_made_nonnegative(counts, total):
+    """Counts have the total and are not negative; those that stay positive move by the same."""
+    counts = np.array(counts)
+    found = nonnegative(counts, total)
+    assert found.sum() == pytest.approx(total)
+    assert (found >= 0).all()
+    shift = (counts - found)[found > 0]
+    assert np.ptp(shift) <= 1e-6 * max(np.abs(counts).max(), total)
+
+
+def test_noisy_counts_are_whole_and_of_the_scale():
+    """Noise is whole, centred, and of the standard deviation that is said."""
+    n, scale = 20_000, 40.0
+    noisy = noisy_counts(np.full(n, 7), scale, system_generator())
+    assert np.array_equal(noisy, np.rint(noisy))
+    assert abs(noisy.mean() - 7) < 5 * scale / np.sqrt(n)
+    assert abs(noisy.std() / scale - 1) < 5 / np.sqrt(2 * n)
+
+
+def test_noisy_totals_are_whole_and_positive():
+    """A number of rows keeps its size, up to noise of the scale that is said, and is never below 1."""
+    totals = [noisy_total(1000, 0.05, system_generator()) for _ in range(400)]
+    assert all(isinstance(total, int) for total in totals)
+    assert abs(np.mean(totals) - 1000) < 5 * 20 * np.sqrt(2 / 400)
+    assert all(noisy_total(0, 0.01, system_generator()) >= 1 for _ in range(20))
+
+
+@pytest.mark.parametrize(("n_columns", "expected"), [(1, 53.0), (20, 59.1)])
+def test_a_value_of_one_row_is_seldom_shown(n_columns, expected):
+    """The threshold is where a single row, in all columns, passes with probability delta at most."""
+    threshold = selection_threshold(10.0, 1e-7, n_columns)
+    assert threshold == pytest.approx(expected, abs=1.0)
+    assert 1 - norm.cdf((threshold - 1) / 10.0) ** n_columns == pytest.approx(1e-7, rel=1e-2)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 1.0, 3.0])
+def test_gaussian_noise_spends_epsilon_exactly(epsilon):
+    """The noise of a single Gaussian release is that which the accountant charges epsilon for."""
+    noise = gaussian_noise(epsilon, 1e-6)
+    ledger = Ledger(1e-6)
+    ledger.add("all", "Gaussian mechanism", gaussian_event(noise), covers="all")
+    assert ledger.epsilon() == pytest.approx(epsilon, rel=5e-3)
+    assert epsilon_of_gaussian(1 / noise, 1e-6) == pytest.approx(epsilon, rel=1e-6)
+
+
+# Audits
+
+
+@pytest.mark.parametrize(("n_canaries", "ceiling"), [(50, 2.78), (1000, 5.78)])
+def test_perfect_guesses_give_the_known_ceiling(n_canaries, ceiling):
+    """One run in which all guesses are right bounds epsilon at the known figure, at 95 % and delta 1e-5."""
+    from sksynth.privacy._audit import _chance
+
+    assert _chance(n_canaries, n_canaries, n_canaries, ceiling, 1e-5) == pytest.approx(0.05, abs=0.002)
+
+
+def test_guesses_by_chance_bound_nothing():
+    """Scores that know nothing give a bound of 0."""
+    rng = np.random.default_rng(0)
+    assert one_run_epsilon(rng.random(500), rng.random(500) < 0.5, 1e-5, 0.95) == 0.0
+
+
+def test_an_audit_of_gaussian_noise_stays_below_its_epsilon():
+    """Canaries behind Gaussian noise are found less than epsilon allows, and more than chance."""
+
+    def run(included):
+        return included + 0.8 * np.random.default_rng(1).standard_normal(len(included))
+
+    claimed = epsilon_of_gaussian(1 / 0.8, 1e-5)
+    found = audit_mechanism(run, 4000, 1e-5, random_state=0)
+    assert 0.0 < found.epsilon_lower < claimed
+    assert 0.5 * claimed < found.gaussian_epsilon_lower < claimed
+    assert 0.01 < found.tpr_at_1 <= found.ceiling(claimed, 1e-5)
+    assert found.auc == pytest.approx(norm.cdf(1 / 0.8 / np.sqrt(2)), abs=5 * 0.5 / np.sqrt(4000))
+
+
+def test_an_audit_says_which_scores_it_wants():
+    """Scores of the wrong shape are refused."""
+    with pytest.raises(ValueError, match=r"one score per canary, shape \(10,\), got \(3,\)"):
+        audit_mechanism(lambda included: np.zeros(3), 10, 1e-5)
+
+
+# TensorFlow Privacy
+
+
+def test_cross_check_says_what_it_needs():
+    """Without TensorFlow Privacy the remedy is named."""
+    try:
+        ours, theirs = cross_check(1.0, RATE, STEPS, DELTA)
+    except ImportError as error:
+        assert "sksynth[tensorflow-privacy]" in str(error)
+    else:
+        assert ours == pytest.approx(theirs, rel=0.01)
+
+
+@pytest.mark.tensorflow_privacy
+@pytest.mark.parametrize("accountant", ["pld", "rdp"])
+@pytest.mark.parametrize("model", [(1.0, RATE, STEPS), (2.1, 0.079, 300), (0.8, 0.01, 1000)])
+def test_our_accountant_agrees_with_tensorflow_privacy(accountant, model):
+    """Both accountants agree to a hundredth with those of TensorFlow Privacy."""
+    try:
+        ours, theirs = cross_check(*model, 1e-5, accountant=accountant)
+    except ImportError as error:
+        pytest.skip(str(error))
+    assert ours == pytest.approx(theirs, rel=0.01)
