@@ -20,18 +20,20 @@ Weights = dict[str, np.ndarray]
 
 
 @contextmanager
-def borrowed(shape: NetworkShape, batch_size: int, steps_per_execution: int) -> Iterator[RowModel]:
+def borrowed(
+    shape: NetworkShape, batch_size: int, steps_per_execution: int, clip_norm: float | None = CLIP_NORM
+) -> Iterator[RowModel]:
     """Lend a compiled `RowModel` of this shape; its weights are whatever its last user left there.
 
     A model is only ever given batches of one size, as Keras traces a second size as "any". Tracing outlives the loan, so
     that folds, candidates and refits of one shape trace once.
     """
-    key = (shape, batch_size, steps_per_execution)
+    key = (shape, batch_size, steps_per_execution, clip_norm)
     with _LOCK:
         idle = _IDLE.get(key)
         model = idle.pop() if idle else None
     if model is None:
-        model = _compiled(shape, steps_per_execution)
+        model = _compiled(shape, steps_per_execution, clip_norm)
     try:
         yield model
     finally:
@@ -43,9 +45,9 @@ def borrowed(shape: NetworkShape, batch_size: int, steps_per_execution: int) -> 
                 _IDLE[oldest].pop()
 
 
-def _compiled(shape, steps_per_execution) -> RowModel:
+def _compiled(shape, steps_per_execution, clip_norm) -> RowModel:
     model = RowModel(shape)
-    optimizer = keras.optimizers.Adam(model.plan(), beta_2=0.99, global_clipnorm=CLIP_NORM)
+    optimizer = keras.optimizers.Adam(model.plan(), beta_2=0.99, global_clipnorm=clip_norm)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer, jit_compile=False, steps_per_execution=steps_per_execution)
     return model

@@ -57,8 +57,28 @@ def measure(
     return tf.add_n(losses), tf.add_n(hits), deltas
 
 
-def backward(heads: list[Head], hidden: tf.Tensor, deltas: list[tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Return the gradient with respect to the hidden states, and that of the heads' weights.
+def send_back(heads: list[Head], deltas: list[tf.Tensor]) -> tf.Tensor:
+    """Return the gradient with respect to the hidden states.
+
+    Parameters
+    ----------
+    heads : list of Head
+    deltas : list of tensor
+        As `measure` returns them.
+
+    Returns
+    -------
+    upstream : tensor, shape (n_positions, n_rows, units)
+    """
+    upstream = [tf.matmul(delta, head.kernel, transpose_b=True) for head, delta in zip(heads, deltas, strict=True)]
+    parts = [
+        tf.reshape(part, (head.group.n_positions, -1, part.shape[-1])) for head, part in zip(heads, upstream, strict=True)
+    ]
+    return tf.concat(parts, 0)
+
+
+def gradients(heads: list[Head], hidden: tf.Tensor, deltas: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Return the gradients of the heads' weights, summed over rows.
 
     Parameters
     ----------
@@ -66,31 +86,24 @@ def backward(heads: list[Head], hidden: tf.Tensor, deltas: list[tf.Tensor]) -> t
     hidden : tensor, shape (n_positions, n_rows, units)
     deltas : list of tensor
         As `measure` returns them.
-
-    Returns
-    -------
-    upstream : tensor, shape (n_positions, n_rows, units)
-    gradients : dict of str to tensor
     """
-    upstream, gradients = [], {}
+    sums = {}
     for index, ((head, places), delta) in enumerate(zip(_places(heads), deltas, strict=True)):
-        flat = _by_slot(head, hidden[places])
-        upstream.append(tf.reshape(tf.matmul(delta, head.kernel, transpose_b=True), tf.shape(hidden[places])))
-        gradients[f"head_{index}"] = tf.matmul(flat, delta, transpose_a=True)
-        gradients[f"head_bias_{index}"] = tf.reduce_sum(delta, axis=1)
-    return tf.concat(upstream, 0), gradients
+        sums[f"head_{index}"] = tf.matmul(_by_slot(head, hidden[places]), delta, transpose_a=True)
+        sums[f"head_bias_{index}"] = tf.reduce_sum(delta, axis=1)
+    return sums
 
 
 def measure_and_return(
     heads: list[Head], hidden: tf.Tensor, labels: tf.Tensor, states: tf.Tensor, jit_compile: bool = False
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
-    """Return losses and hits as `measure` does, upstream and gradients as `backward` does, in one piece that XLA can take."""
+    """Return losses and hits as `measure` does, upstream and gradients, in one piece that XLA can take."""
     return _BOTH[jit_compile](heads, hidden, labels, states)
 
 
 def _both(heads, hidden, labels, states):
     losses, hits, deltas = measure(heads, hidden, labels, states)
-    return losses, hits, *backward(heads, hidden, deltas)
+    return losses, hits, send_back(heads, deltas), gradients(heads, hidden, deltas)
 
 
 _BOTH = {False: _both, True: tf.function(_both, jit_compile=True, autograph=False)}

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ._clipping import clipped_sum
 from ._layout import Group, has_text
 from ._network import NetworkShape, Noise, prepare, row_gradients, row_losses, tables, through_tables
 
@@ -14,6 +15,7 @@ BRANCHES = 2  # parts of a step's rows that run beside each other, on any machin
 TEXT_BRANCHES = 4  # where rows differ in length: each part is read as far as its own longest row
 
 _branch = tf.function(row_gradients, autograph=False)  # so that parts of one size are traced once
+_clipped = tf.function(clipped_sum, autograph=False)
 
 
 class Plan(keras.optimizers.schedules.LearningRateSchedule):
@@ -48,6 +50,8 @@ class RowModel(keras.Model):
         self.shape = shape
         prepare(shape)
         self._make_weights()
+        self.clipped = tf.function(self.clipped_sums, autograph=False)
+        self.moved = tf.function(self.move, autograph=False)
         self.loss_mean, self.accuracy_mean = keras.metrics.Mean("loss"), keras.metrics.Mean("accuracy")
         self.built = True
 
@@ -115,12 +119,27 @@ class RowModel(keras.Model):
         rows, order, reach = data
         step = self.optimizer.iterations.value
         gradients, losses, hits = self._gradients(rows, order, reach, tf.cast(step, tf.int32))
-        share = 1.0 / tf.minimum(self.tensor("horizon"), 1.0 + tf.cast(step, tf.float32) / 4.0)
+        self.move(gradients)
+        return self._measure(losses, hits)
+
+    def move(self, gradients):
+        """Take a step of the optimizer, and move the weights' averages."""
+        step = tf.cast(self.optimizer.iterations.value, tf.float32)
+        share = 1.0 / tf.minimum(self.tensor("horizon"), 1.0 + step / 4.0)
         self.optimizer.apply_gradients((gradients[variable.name], variable) for variable in self.trainable_variables)
         for variable in self.trainable_variables:
             average = self._variables[AVERAGE + variable.name]
             average.assign(average.value + share * (variable.value - average.value))
-        return self._measure(losses, hits)
+
+    def clipped_sums(self, rows, order, real, norm, step):
+        """Return the sum over rows of their gradients, each clipped to `norm`, by name; rows as in `train_step`."""
+        weights, bounds = tables(self.shape, self._weights_of()), parts_of(self.shape.groups, rows.shape[0])
+        parts = []
+        for branch, (start, stop) in enumerate(pairwise(bounds)):
+            seed = self.tensor("seed") + tf.stack([branch * self.shape.n_layers, step])
+            noise = Noise(seed, self.tensor("dropout"))
+            parts.append(_clipped(self.shape, weights, rows[start:stop], order, noise, real[start:stop], norm))
+        return {name: tf.add_n([part[name] for part in parts]) for name in parts[0]}
 
     def test_step(self, data):
         """Score a padded chunk by the averaged weights."""

@@ -141,27 +141,77 @@ def _to_places(hidden, order, n_positions):
     return tf.scatter_nd(order[:, None], hidden, tf.concat([[n_positions], tf.shape(hidden)[1:]], 0))
 
 
-def unread(shape: NetworkShape, weights: dict, reading: Reading, order: tf.Tensor, upstream: tf.Tensor) -> dict:
-    """Return the gradients of all weights but the heads', those of the tables in place of what they are made of.
+def find_deltas(
+    shape: NetworkShape, weights: dict, reading: Reading, order: tf.Tensor, upstream: tf.Tensor
+) -> list[tf.Tensor]:
+    """Return every layer's gradient with respect to its projected inputs: all that a row's own gradient is made of.
 
     Parameters
     ----------
     shape, weights, order
-        As `read` had them.
+        As `read` had them; not for Keras' layer, which does not tell.
     reading : Reading
     upstream : tensor, shape (n_positions, n_rows, rnn_units)
         Gradient with respect to `reading.hidden`.
+
+    Returns
+    -------
+    deltas : list of tensor, shape (n_times, n_rows, 4 * rnn_units)
     """
-    gradients, upstream = {}, tf.gather(upstream, order)
+    found, upstream = [], tf.gather(upstream, order)
     for index in reversed(range(shape.n_layers)):
         layer = reading.layers[index]
-        own, upstream = _RERUN[shape.loops](shape, weights, index, layer, upstream * layer.mask)
-        gradients |= own
+        recurrent_kernel = weights[f"recurrent_kernel_{index}"]
+        deltas = _recurrence.backward(upstream * layer.mask, recurrent_kernel, layer.steps, shape.loops == "xla")
+        found.insert(0, deltas)
+        if index:
+            upstream = tf.ensure_shape(through_kernel(deltas, weights[f"kernel_{index}"]), layer.inputs.shape)
+    return found
+
+
+def through_kernel(deltas: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Return the gradient with respect to what was multiplied by the kernel, shape (n_times, n_rows, width)."""
+    flat = tf.matmul(tf.reshape(deltas, (-1, kernel.shape[1])), kernel, transpose_b=True)
+    return tf.reshape(flat, tf.concat([tf.shape(deltas)[:2], [kernel.shape[0]]], 0))
+
+
+def gradients_of(shape: NetworkShape, reading: Reading, deltas: list[tf.Tensor]) -> dict:
+    """Return the gradients of all weights but the heads', those of the tables in place of what they are made of.
+
+    Parameters
+    ----------
+    shape : NetworkShape
+    reading : Reading
+    deltas : list of tensor
+        As `find_deltas` returns them.
+    """
+    gradients = {}
+    for index, (layer, own) in enumerate(zip(reading.layers, deltas, strict=True)):
+        gradients[f"recurrent_kernel_{index}"] = weight_gradient(layer.steps.hidden[:-1], own[1:])
+        if index:
+            gradients[f"kernel_{index}"] = weight_gradient(layer.inputs, own)
+            gradients[f"bias_{index}"] = tf.reduce_sum(own, (0, 1))
+    return gradients | _of_tables(shape, reading, deltas[0])
+
+
+def _of_tables(shape, reading, upstream):
     said, asked = upstream[1:], tf.reduce_sum(upstream, axis=1)
-    return gradients | {
+    return {
         "said": tf.math.unsorted_segment_sum(said, reading.tokens[:-1], shape.n_tokens),
         "asked": tf.math.unsorted_segment_sum(asked, reading.slots, shape.n_slots),
     }
+
+
+def _unread(shape, weights, reading, order, upstream):
+    """Gradients of all weights but the heads'."""
+    if shape.loops != "keras":
+        return gradients_of(shape, reading, find_deltas(shape, weights, reading, order, upstream))
+    gradients, upstream = {}, tf.gather(upstream, order)
+    for index in reversed(range(shape.n_layers)):
+        layer = reading.layers[index]
+        own, upstream = _rerun_keras(weights, index, layer, upstream * layer.mask)
+        gradients |= own
+    return gradients | _of_tables(shape, reading, upstream)
 
 
 def row_losses(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -184,7 +234,7 @@ def row_losses(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Te
         Share of the positions whose likeliest token is the row's.
     """
     weights = tables(shape, weights)
-    ids, labels, states = _tokens_and_states(shape, rows)
+    ids, labels, states = tokens_and_states(shape, rows)
     reading = read(shape, weights, ids, order)
     losses, hits, _ = _heads.measure(_heads.heads(shape.groups, weights), reading.hidden, labels, states)
     return losses, hits / shape.n_positions
@@ -209,22 +259,22 @@ def row_gradients(
     losses, hits : tensor, shape (n_rows,)
         As `row_losses`.
     """
-    ids, labels, states = _tokens_and_states(shape, rows)
+    ids, labels, states = tokens_and_states(shape, rows)
     reading, heads = read(shape, weights, ids, order, noise), _heads.heads(shape.groups, weights)
     losses, hits, upstream, gradients = _heads.measure_and_return(
         heads, reading.hidden, labels, states, jit_compile=shape.loops == "xla"
     )
-    return gradients | unread(shape, weights, reading, order, upstream), losses, hits / shape.n_positions
+    return gradients | _unread(shape, weights, reading, order, upstream), losses, hits / shape.n_positions
 
 
-def _tokens_and_states(shape, rows):
-    """Tokens by row, and tokens and states by place."""
+def tokens_and_states(shape: NetworkShape, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return tokens by row, and tokens and states by place."""
     rows = tf.cast(rows, tf.int32)
     ids = rows[:, : shape.n_positions]
     return ids, tf.transpose(ids), tf.transpose(rows[:, shape.n_positions :])
 
 
-# One layer forward and backward, by our loops or by Keras' layer
+# One layer, by our loops or by Keras' layer
 
 
 def _run_ours(shape, weights, index, inputs):
@@ -232,17 +282,6 @@ def _run_ours(shape, weights, index, inputs):
         flat = tf.matmul(tf.reshape(inputs, (-1, shape.rnn_units)), weights[f"kernel_{index}"]) + weights[f"bias_{index}"]
         inputs = tf.reshape(flat, (*tf.unstack(tf.shape(inputs)[:2]), 4 * shape.rnn_units))
     return _recurrence.forward(inputs, weights[f"recurrent_kernel_{index}"], shape.loops == "xla")
-
-
-def _rerun_ours(shape, weights, index, layer, upstream):
-    kernel, recurrent_kernel = weights[f"kernel_{index}"], weights[f"recurrent_kernel_{index}"]
-    deltas = _recurrence.backward(upstream, recurrent_kernel, layer.steps, shape.loops == "xla")
-    gradients = {f"recurrent_kernel_{index}": weight_gradient(layer.steps.hidden[:-1], deltas[1:])}
-    if index == 0:
-        return gradients, deltas
-    gradients |= {f"kernel_{index}": weight_gradient(layer.inputs, deltas), f"bias_{index}": tf.reduce_sum(deltas, (0, 1))}
-    back = tf.matmul(tf.reshape(deltas, (-1, 4 * shape.rnn_units)), kernel, transpose_b=True)
-    return gradients, tf.reshape(back, tf.shape(upstream))
 
 
 def prepare(shape: NetworkShape) -> None:
@@ -280,11 +319,10 @@ def _run_keras(shape, weights, index, inputs):
     return _Seen(hidden, tape)
 
 
-def _rerun_keras(shape, weights, index, layer, upstream):
+def _rerun_keras(weights, index, layer, upstream):
     sources = [layer.inputs, *(weights[name] for name in _names(index))]
     back, *own = layer.steps.tape.gradient(layer.steps.hidden, sources, output_gradients=upstream)
     return dict(zip(_names(index), own, strict=True)), back
 
 
 _RUN = {"graph": _run_ours, "xla": _run_ours, "keras": _run_keras}
-_RERUN = {"graph": _rerun_ours, "xla": _rerun_ours, "keras": _rerun_keras}

@@ -52,7 +52,7 @@ def quiet_import() -> None:
     logging.getLogger("tensorflow").addFilter(_is_no_false_alarm)
     if "tensorflow" in sys.modules:
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # oneDNN says as an error which kernels it does without
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # else every step gets fresh pages: a fifth of its time
     with _stderr_aside():
         import tensorflow as tf

@@ -52,11 +52,13 @@ class EpochState:
     n_epochs : int
         Epochs planned.
     loss, accuracy, val_loss, val_accuracy : float
-        As in `history_`; NaN where no rows are held out.
+        As in `history_`; NaN where no rows are held out, and all of them where training is private.
     seconds : float
         Since the epoch before, compilation included.
     last : bool
         True where no further epoch follows.
+    epsilon, delta : float
+        What was spent before training, and by the steps taken so far.
     """
 
     epoch: int
@@ -67,6 +69,8 @@ class EpochState:
     val_accuracy: float
     seconds: float
     last: bool
+    epsilon: float = np.inf
+    delta: float = 0.0
 
 
 def network_shape(grammar: Grammar, settings: Settings) -> NetworkShape:
@@ -189,7 +193,7 @@ class _Keeper(keras.callbacks.Callback):
             self.model.stop_training = True
         last = self.model.stop_training or epoch + 1 == self.settings.epochs
         state = EpochState(epoch, self.settings.epochs, **figures, seconds=now - self._clock, last=last)
-        self.history.append({"epoch": epoch, **figures, "seconds": state.seconds})
+        self.history.append({"epoch": epoch, **figures, "seconds": state.seconds, "epsilon": np.inf, "delta": 0.0})
         self._clock = now
         self.on_epoch(state)
 
@@ -234,7 +238,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     held_out, n_chunks = _validation_data(layout, rows[validation]) if len(validation) else (None, None)
     keeper = _Keeper("val_loss" if len(validation) else "loss", settings, started, on_epoch)
     weights = initial_weights(shape, layout.priors(rows[training]), drawing)
-    knobs = _knobs(settings, steps, training_seed)
+    knobs = knobs_of(settings, steps, steps * settings.epochs, training_seed)
     with _engine.borrowed(shape, settings.batch_size, per_call) as model:
         _engine.load(model, weights | knobs | {AVERAGE + name: value for name, value in weights.items()})
         _engine.reset_optimizer(model)
@@ -248,9 +252,8 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     return weights, keeper.history
 
 
-def _knobs(settings, steps, rng):
-    """What the compiled step reads from variables, so that another value needs no other compilation."""
-    total = steps * settings.epochs
+def knobs_of(settings: Settings, steps: int, total: int, rng: np.random.Generator) -> _engine.Weights:
+    """Return what the compiled step reads from variables, so that another value needs no other compilation."""
     return {
         "dropout": settings.dropout,
         "peak": settings.learning_rate, "warmup": min(steps, total // 10 + 1), "total": total,
