@@ -7,7 +7,9 @@ is cut into two categories; mutual information shows 0.49 and 0.46, and finds gr
 import numpy as np
 import pandas as pd
 
-__all__ = ["association", "codes_of"]
+from .privacy._mechanisms import noisy_counts, system_generator
+
+__all__ = ["association", "codes_of", "noisy_association", "public_codes"]
 
 MAX_OWN = 12  # levels of a column that keep a code of their own
 MAX_BINS = 12  # codes for the other levels, of about equal mass each, in sorted order
@@ -123,3 +125,67 @@ def _one_hot(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     indicators = np.zeros((len(codes), ends[-1]), np.float32)
     indicators[np.arange(len(codes))[:, None], codes + starts] = 1
     return indicators, starts
+
+
+def public_codes(column: pd.Series) -> tuple[np.ndarray, int]:
+    """Return a categorical or boolean column as codes, and their number: from its dtype alone, missing cells with the last.
+
+    Raises
+    ------
+    ValueError
+        If the dtype does not say which values there may be.
+    """
+    if pd.api.types.is_bool_dtype(column.dtype):
+        column = column.astype(pd.CategoricalDtype([False, True]))
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        raise ValueError(
+            f"column {column.name!r}: noise_multiplier needs columns whose values are public, categorical or boolean, got "
+            f"{column.dtype}; cut it at public edges first with pandas.cut, or pass batches of your own"
+        )
+    codes, n_levels = column.cat.codes.to_numpy().astype(np.int64), len(column.dtype.categories)
+    return np.where(codes < 0, n_levels, codes), n_levels + 1
+
+
+def noisy_association(columns: list[tuple[np.ndarray, int]], noise_multiplier: float) -> np.ndarray:
+    """Return the association of every two columns of public codes with differential privacy.
+
+    A row is a vector of indicators over the square root of the number of columns, of length 1, and adds its outer product to
+    the sum: a change of length 1, whatever the number of columns (Dwork et al. 2014, "Analyze Gauss"). The association is
+    Cramér's V of the noisy tables, less what the noise and independence would show.
+
+    Parameters
+    ----------
+    columns : list of (ndarray of int, shape (n_rows,), int)
+        Codes, and how many there may be.
+    noise_multiplier : float
+
+    Returns
+    -------
+    ndarray of float, shape (n_columns, n_columns)
+        Symmetric, in [0, 1], 1 on the diagonal.
+    """
+    starts = np.cumsum([0] + [n_codes for _, n_codes in columns])
+    indicators = np.zeros((len(columns[0][0]), starts[-1]), np.float32)
+    for (codes, _), start in zip(columns, starts, strict=False):
+        indicators[np.arange(len(codes)), codes + start] = 1
+    counts = np.rint(indicators.T.astype(np.float64) @ indicators)
+    scale = noise_multiplier * len(columns)
+    noisy = np.triu(noisy_counts(counts, scale, system_generator()))
+    noisy += np.triu(noisy, 1).T
+    result = np.eye(len(columns))
+    for i, j in zip(*np.triu_indices(len(columns), 1), strict=True):
+        table = noisy[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
+        result[i, j] = result[j, i] = _cramers_v(table, scale)
+    return result
+
+
+def _cramers_v(table: np.ndarray, scale: float) -> float:
+    """Return Cramér's V of a table with noise of standard deviation `scale` in every cell."""
+    total = max(table.sum(), 1.0)
+    rows, columns = (np.maximum(table.sum(axis=axis), 0.0) for axis in (1, 0))
+    expected = np.outer(rows, columns) / total
+    weights = 1.0 / np.maximum(expected, max(scale, 1.0))  # cells in which nothing is expected say nothing
+    n_free = max((np.count_nonzero(rows) - 1) * (np.count_nonzero(columns) - 1), 0)
+    excess = (weights * (table - expected) ** 2).sum() - scale**2 * weights.sum() - n_free
+    most = total * max(min(np.count_nonzero(rows), np.count_nonzero(columns)) - 1, 1)
+    return float(np.sqrt(np.clip(excess / most, 0.0, 1.0)))

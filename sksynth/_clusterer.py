@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._association import association, codes_of
-from ._validation import check_choice, check_columns, check_int, check_table, listed
+from ._association import association, codes_of, noisy_association, public_codes
+from ._validation import check_choice, check_columns, check_int, check_real, check_table, listed
 
 __all__ = ["ColumnClusterer"]
 
@@ -39,14 +39,20 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
         In a table of more than `max_columns` columns, put every column of long text (mostly distinct strings of 32
         characters or more on average) in a batch of its own, since one such column is as much to model as many others.
         If False, and in smaller tables always, long text is a column like any other.
+    noise_multiplier : float, default=None
+        Measure the association with differential privacy: from all rows, with Gaussian noise of this many times what one row
+        can change. Columns must then be categorical or boolean, with levels that are public; cut numbers at public edges
+        first (`pandas.cut`). None: no noise.
     random_state : int, RandomState instance or None, default=None
-        Draws the 10,000 rows that a longer table is measured on.
+        Draws the 10,000 rows that a longer table is measured on; never the noise.
 
     Attributes
     ----------
     association_ : DataFrame, shape (n_features_in_, n_features_in_)
         Association of every two columns: symmetric, in [0, 1], 1 on the diagonal. For two columns of normal numbers it is
         close to the absolute correlation; constant columns have none with others.
+    privacy_event_ : dp_accounting.DpEvent
+        What the association spent, where `noise_multiplier` is set: `association_`, and all that follows, is private.
     linkage_ : ndarray, shape (n_features_in_ - 1, 4)
         The tree, as `scipy.cluster.hierarchy.dendrogram` reads it.
     batches_ : list of lists of column names
@@ -80,12 +86,14 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
         batches: list | None = None,
         method: str = "average",
         isolate_text: bool = True,
+        noise_multiplier: float | None = None,
         random_state: Any = None,
     ):
         self.max_columns = max_columns
         self.batches = batches
         self.method = method
         self.isolate_text = isolate_text
+        self.noise_multiplier = noise_multiplier
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "ColumnClusterer":
@@ -111,6 +119,7 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
         check_int(self, "max_columns", low=1)
         check_choice(self, "method", ["average", "complete", "single", "weighted"])
         check_choice(self, "isolate_text", [True, False])
+        check_real(self, "noise_multiplier", low=0.0, closed="neither", optional=True)
         frame = check_table(X)
         check_columns(self, X, frame, reset=True)
         self._has_names = isinstance(X, pd.DataFrame)
@@ -118,7 +127,7 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
             positions = self._find_batches(frame)
         else:
             positions = self._own_batches()
-            for name in ("association_", "linkage_"):
+            for name in ("association_", "linkage_", "privacy_event_"):
                 self.__dict__.pop(name, None)
         self.batches_ = [[self.columns_[position] for position in batch] for batch in positions]
         self.labels_ = np.empty(len(self.columns_), np.int64)
@@ -245,16 +254,22 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
 
     def _find_batches(self, frame: pd.DataFrame) -> list[list[int]]:
         """Set `association_` and `linkage_` and return the batches as positions."""
-        if len(frame) > SAMPLE_ROWS:
+        if self.noise_multiplier is None and len(frame) > SAMPLE_ROWS:
             random = check_random_state(self.random_state)
             frame = frame.iloc[np.sort(random.choice(len(frame), SAMPLE_ROWS, replace=False))]
         columns = [frame.iloc[:, position] for position in range(frame.shape[1])]
-        measured = association(np.column_stack([codes_of(column) for column in columns]))
+        if self.noise_multiplier is None:
+            self.__dict__.pop("privacy_event_", None)
+            measured = association(np.column_stack([codes_of(column) for column in columns]))
+        else:
+            measured = noisy_association([public_codes(column) for column in columns], self.noise_multiplier)
+            self.privacy_event_ = _event(self.noise_multiplier)
         self.association_ = pd.DataFrame(measured, index=frame.columns, columns=frame.columns)
         self.linkage_ = _linkage(measured, self.method)
         if len(columns) <= self.max_columns:
             return [list(range(len(columns)))]
-        alone = np.array([self.isolate_text and _is_long_text(column) for column in columns])
+        isolate = self.isolate_text and self.noise_multiplier is None  # categories are no long text
+        alone = np.array([isolate and _is_long_text(column) for column in columns])
         batches = [[int(position)] for position in np.flatnonzero(alone)]
         batches += _pack(_groups(self.linkage_, ~alone, self.max_columns), measured, self.max_columns)
         return sorted(sorted(batch) for batch in batches)
@@ -272,6 +287,12 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
             if names:
                 raise ValueError(f"{opening} name every column of X exactly once, got {listed(names)}: {fault}.")
         return [[self.columns_.index(name) for name in batch] for batch in self.batches]
+
+
+def _event(noise_multiplier: float) -> Any:
+    from .privacy._ledger import gaussian_event
+
+    return gaussian_event(noise_multiplier)
 
 
 def _is_list(value: Any) -> bool:

@@ -10,6 +10,10 @@ MEDIUM_ROWS = 9_000  # 10 epochs and a tenth of dropout suit so many
 SMALL_ROWS = 3_000  # below, more units and a lower rate suit, which memorises less
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
+PRIVATE_ROWS, PRIVATE_STEPS = 2048, 300  # of private fits: expected rows of a step, and steps
+PRIVATE_UNITS, PRIVATE_EMBEDDING, PRIVATE_RATE = 64, 32, 0.02
+PRIVATE_AVERAGING = 0.1  # share of the steps that the running mean of the weights goes back
+CHUNK_ROWS = 512  # of a private step, about, that are computed at a time
 
 
 def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False) -> dict[str, Any]:
@@ -58,6 +62,53 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
         "steps_per_execution": 1 << int(np.log2(np.clip(CALL_SECONDS * FLOPS / max(step_flops, 1), 1, 16))),
         "loops": _loops(model.jit_compile, epochs * n_training * grammar.n_positions * units, gpu),
     }
+
+
+def choose_private_settings(model: Any, n_rows: int, grammar: Grammar) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings of a private fit, and its mechanism but for the noise; nothing of either comes from the rows.
+
+    Parameters
+    ----------
+    model : LSTMTextModel
+        Its `batch_size` is the expected number of rows of a step, its `epochs` the expected number of passes over the rows.
+    n_rows : int
+        Public, or noisy.
+    grammar : Grammar
+
+    Returns
+    -------
+    settings : dict of str to value
+        Of `core.Settings`; `batch_size` is that of a physical chunk.
+    mechanism : dict of str to value
+        Of `core.Mechanism`, without noise_multiplier; empty where there is nothing to train.
+    """
+    expected = float(min(PRIVATE_ROWS if model.batch_size is None else model.batch_size, max(n_rows // 2, 1)))
+    epochs = max(PRIVATE_STEPS * expected / n_rows, 1.0) if model.epochs is None else model.epochs
+    units = PRIVATE_UNITS if model.rnn_units is None else model.rnn_units
+    n_steps = max(round(epochs * n_rows / expected), 1)
+    n_chunks = max(round(expected / CHUNK_ROWS), 1)
+    most = expected + 2.5 * expected**0.5  # a draw seldom has more rows
+    settings = {
+        "embedding_dim": PRIVATE_EMBEDDING if model.embedding_dim is None else model.embedding_dim,
+        "rnn_units": units,
+        "n_layers": model.n_layers,
+        "dropout": 0.0 if model.dropout is None else model.dropout,
+        "averaging": PRIVATE_AVERAGING * epochs,
+        "epochs": min(max(round(epochs), 1), n_steps),
+        "batch_size": 16 * int(np.ceil(most / n_chunks / 16)),
+        "learning_rate": PRIVATE_RATE if model.learning_rate is None else model.learning_rate,
+        "validation_fraction": 0.0,
+        "patience": None,
+        "min_delta": 0.0,
+        "steps_per_execution": 1,
+        "loops": "xla" if model.jit_compile is True else "graph",
+    }
+    if model.jit_compile == "auto":
+        settings["loops"] = _loops("auto", n_steps * expected * grammar.n_positions * units, gpu=False)
+    if not grammar.n_positions:
+        return settings, {}
+    mechanism = {"sampling_rate": expected / n_rows, "l2_norm_clip": model.l2_norm_clip, "n_steps": n_steps}
+    return settings, mechanism | {"expected_rows": expected}
 
 
 def _loops(jit_compile, work, gpu):

@@ -21,6 +21,8 @@ ALIKE = 0.95  # share of an identifier's values that have one shape
 def infer(X, *, min_frequency, schema) -> Schema:
     """Do what `fields.infer_schema` says."""
     X = check_table(X)
+    if isinstance(schema, str):
+        raise ValueError(f"schema must be a mapping of columns to fields, got {schema!r}; 'private' is for fits with epsilon")
     given = Schema(schema or {})
     unknown = [column for column in given if column not in X.columns]
     if unknown:

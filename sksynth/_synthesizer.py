@@ -12,16 +12,25 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._clusterer import ColumnClusterer
+from ._private import DELTA, check_budget, cluster_privately, plan_training, release, statement_of
 from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
 from ._text_model import HISTORY, LSTMTextModel, check_draw, forget
-from ._validation import Container, check_columns, check_int, check_table
+from ._validation import Container, check_columns, check_int, check_real, check_table
 from .fields import Schema, infer_schema
+from .privacy._ledger import Ledger
 from .tokenizers import TableTokenizer
 
 logger = logging.getLogger(__name__)
 
 _TEMPLATES = {"clusterer": ColumnClusterer, "text_model": LSTMTextModel}
+_ONE_BUDGET = "all batches read the same rows and share one budget; set it there alone"
+_WHY = {
+    "random_state": "every batch gets a stream of its own; set it there alone",
+    "epsilon": _ONE_BUDGET,
+    "delta": _ONE_BUDGET,
+    "noise_multiplier": "all batches read the same rows and share one noise, which follows from epsilon; set that",
+}
 
 
 class BatchLSTMSynthesizer(BaseEstimator):
@@ -37,15 +46,22 @@ class BatchLSTMSynthesizer(BaseEstimator):
     text_model : LSTMTextModel, default=None
         Template of the batches' models; cloned for each. None: ``LSTMTextModel()``. Its `random_state` and `tokenizer` stay
         None: every batch gets its own.
-    schema : dict of column to field, default=None
-        What is known of some or all columns (see `sksynth.fields`); the rest is inferred from the data.
+    schema : dict of column to field, or "private", default=None
+        What is known of some or all columns (see `sksynth.fields`); the rest is inferred from the data. With `epsilon`,
+        every column needs a field whose domain is public, or is named "private" to have its domain inferred within epsilon;
+        ``schema="private"`` says so of all columns.
     min_frequency : int, default=5
         Values of a category that are in fewer rows are neither stored nor sampled, and the bounds of numbers and dates lie
         where at least as many rows are at or beyond them.
+    epsilon : float, default=None
+        Fit with differential privacy: everything that the fitted object holds, and everything sampled from it, is
+        (epsilon, delta)-differentially private, the unit being one row. See `privacy_statement_`. None: no privacy.
+    delta : float, default=None
+        Probability with which the bound may fail; below 1 over the number of rows. None: 1e-6.
     n_jobs : int, default=None
         Batches that are trained at the same time, as in joblib. Results do not depend on it.
     random_state : int, RandomState, Generator or None, default=None
-        Seed of the fit.
+        Seed of the fit; with `epsilon` of the initial weights and dropout alone, never of draws of rows and noise.
     verbose : int, default=0
         1 shows a progress bar over batches and epochs, and one while sampling if that takes more than a few seconds.
 
@@ -62,9 +78,13 @@ class BatchLSTMSynthesizer(BaseEstimator):
     history_ : DataFrame
         One row per batch and epoch: batch, epoch, loss, accuracy, val_loss, val_accuracy, epsilon, delta, seconds, best.
     epsilon_ : float
-        Infinite: training is not differentially private.
+        Of the whole fit, all batches and all that was released before training; infinite without `epsilon`.
     delta_ : float
-        0.0.
+        That goes with it; 0.0 without `epsilon`.
+    privacy_ledger_ : DataFrame
+        With `epsilon`, what read the rows and what it spent: step, mechanism, parameters, epsilon (its own), delta, covers.
+    privacy_statement_ : str
+        With `epsilon`, the same in words, with what is public and what is not covered.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of str
@@ -92,8 +112,10 @@ class BatchLSTMSynthesizer(BaseEstimator):
         clusterer: ColumnClusterer | None = None,
         text_model: LSTMTextModel | None = None,
         *,
-        schema: Mapping | None = None,
+        schema: Mapping | str | None = None,
         min_frequency: int = 5,
+        epsilon: float | None = None,
+        delta: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -102,6 +124,8 @@ class BatchLSTMSynthesizer(BaseEstimator):
         self.text_model = text_model
         self.schema = schema
         self.min_frequency = min_frequency
+        self.epsilon = epsilon
+        self.delta = delta
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -148,43 +172,65 @@ class BatchLSTMSynthesizer(BaseEstimator):
         check_columns(self, X, frame, reset=True)
         self._container = Container.of(X)
         root = seed_sequence(self.random_state)
-        schema = infer_schema(frame, min_frequency=self.min_frequency, schema=self.schema)
-        self.clusterer_ = self._fit_clusterer(frame, root)
-        self.batches_ = self.clusterer_.batches_
-        models, ids = self._prepare(frame, schema)
-        logger.info("fitting %d rows in batches of %s columns", len(frame), [len(batch) for batch in self.batches_])
-        self.models_ = self._fit_batches(models, ids, root)
+        prepared = self._prepare(frame, root) if self.epsilon is None else self._prepare_privately(frame)
+        logger.info("fitting batches of %s columns", [len(batch) for batch in self.batches_])
+        self.models_ = self._fit_batches(*prepared, root)
         known = {column: field for model in self.models_ for column, field in model.tokenizer_.schema_.items()}
         self.schema_ = Schema({column: known[column] for column in self.columns_})
-        self.epsilon_, self.delta_ = np.inf, 0.0
         self.history_ = _join_histories(self.models_)
         return self
 
+    def _new_clusterer(self) -> ColumnClusterer:
+        return ColumnClusterer() if self.clusterer is None else clone(self.clusterer)
+
     def _fit_clusterer(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> ColumnClusterer:
-        clusterer = ColumnClusterer() if self.clusterer is None else clone(self.clusterer)
+        clusterer = self._new_clusterer()
         if clusterer.random_state is None:
             clusterer.set_params(random_state=int(stream(root, "clusterer").generate_state(1)[0]))
         return clusterer.fit(frame)
 
-    def _prepare(self, frame: pd.DataFrame, schema: Schema) -> tuple[list[LSTMTextModel], list[np.ndarray]]:
-        """Return one clone of the template per batch with its tokenizer fitted, and the token ids of each."""
+    def _prepare(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> tuple[list, list, list]:
+        """Fit the clusterer and all tokenizers; return the batches' models, token ids and, for none, plans."""
+        schema = infer_schema(frame, min_frequency=self.min_frequency, schema=self.schema)
+        self.clusterer_ = self._fit_clusterer(frame, root)
+        self.batches_ = self.clusterer_.batches_
+        self.epsilon_, self.delta_ = np.inf, 0.0
         models, ids = [], []
         for batch in self.batches_:
-            model = LSTMTextModel() if self.text_model is None else clone(self.text_model)
+            model, columns = self._new_model(frame[batch])
             known = {column: schema[column] for column in batch}
             model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
-            columns = model._check_records(frame[batch], reset=True)
             models.append(model)
             ids.append(model._fit_tokenizer(columns))
-        return models, ids
+        return models, ids, [None] * len(models)
 
-    def _fit_batches(
-        self, models: list[LSTMTextModel], ids: list[np.ndarray], root: np.random.SeedSequence
-    ) -> list[LSTMTextModel]:
+    def _prepare_privately(self, frame: pd.DataFrame) -> tuple[list, list, list]:
+        """Do the same from what is public or released; say what is spent."""
+        ledger = Ledger(DELTA if self.delta is None else self.delta)
+        released = release(frame, self.schema, ledger, self.epsilon)
+        self.clusterer_ = cluster_privately(self._new_clusterer(), frame, released, ledger, self.epsilon)
+        self.batches_ = self.clusterer_.batches_
+        models = [self._new_model(frame[batch])[0] for batch in self.batches_]
+        priors = [model._fit_standin(released, batch) for model, batch in zip(models, self.batches_, strict=True)]
+        plans = plan_training(models, priors, released.n_rows, ledger, self.epsilon)
+        self.epsilon_, self.delta_ = ledger.epsilon(), ledger.delta
+        self.privacy_ledger_, self.privacy_statement_ = ledger.to_frame(), statement_of(ledger, self.epsilon_, released)
+        for model in models:
+            model.epsilon_, model.delta_ = self.epsilon_, self.delta_
+        ids = [model.tokenizer_.encode(frame[batch]) for model, batch in zip(models, self.batches_, strict=True)]
+        return models, ids, plans
+
+    def _new_model(self, columns: pd.DataFrame) -> tuple[LSTMTextModel, pd.DataFrame]:
+        """Return a clone of the template for the columns of a batch, and these, checked."""
+        model = LSTMTextModel() if self.text_model is None else clone(self.text_model)
+        return model, model._check_records(columns, reset=True)
+
+    def _fit_batches(self, models: list, ids: list, plans: list, root: np.random.SeedSequence) -> list[LSTMTextModel]:
         """Return the models, trained on their token ids, in parallel."""
-        with progress_bar(self.verbose, [model._n_epochs(own) for model, own in zip(models, ids, strict=True)]) as board:
+        n_epochs = [model._n_epochs(own, plan) for model, own, plan in zip(models, ids, plans, strict=True)]
+        with progress_bar(self.verbose, n_epochs) as board:
             return _parallel(self.n_jobs)(
-                delayed(_fit_batch)(model, ids[batch], stream(root, "batch", batch), board.watch(batch), batch)
+                delayed(_fit_batch)(model, ids[batch], plans[batch], stream(root, "batch", batch), board.watch(batch), batch)
                 for batch, model in enumerate(models)
             )
 
@@ -292,6 +338,8 @@ class BatchLSTMSynthesizer(BaseEstimator):
     def _check_parameters(self) -> None:
         check_int(self, "min_frequency", low=1)
         check_int(self, "verbose", low=0)
+        check_real(self, "epsilon", low=0.0, closed="neither", optional=True)
+        check_real(self, "delta", low=0.0, high=1.0, closed="neither", optional=True)
         for name, template in _TEMPLATES.items():
             value = getattr(self, name)
             if value is not None and not isinstance(value, template):
@@ -300,6 +348,8 @@ class BatchLSTMSynthesizer(BaseEstimator):
                 )
         if self.text_model is not None:
             self._check_template()
+        if self.epsilon is not None and self.text_model is not None:
+            check_budget(self.text_model)
 
     def _check_template(self) -> None:
         self.text_model._check_parameters()
@@ -308,11 +358,14 @@ class BatchLSTMSynthesizer(BaseEstimator):
                 f"tokenizer is set on text_model ({self.text_model.tokenizer!r}), but the synthesizer gives every batch a "
                 "TableTokenizer of its own: leave it None, and pass schema and min_frequency to BatchLSTMSynthesizer"
             )
-        if self.text_model.random_state is not None:
-            raise ValueError(
-                f"random_state is set on text_model ({self.text_model.random_state!r}), but belongs to the synthesizer "
-                f"(random_state={self.random_state!r}), which gives every batch a stream of its own: set it there alone"
-            )
+        for name in ("random_state", "epsilon", "delta", "noise_multiplier"):
+            value = getattr(self.text_model, name)
+            if value is not None:
+                own = "epsilon" if name == "noise_multiplier" else name
+                raise ValueError(
+                    f"{name} is set on text_model ({value!r}), but belongs to the synthesizer "
+                    f"({own}={getattr(self, own)!r}): {_WHY[name]}"
+                )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")
@@ -336,13 +389,13 @@ def _parallel(n_jobs: int | None) -> Parallel:
 
 
 def _fit_batch(
-    model: LSTMTextModel, ids: np.ndarray, seed: np.random.SeedSequence, on_epoch: Any, batch: int
+    model: LSTMTextModel, ids: np.ndarray, plan: Any, seed: np.random.SeedSequence, on_epoch: Any, batch: int
 ) -> LSTMTextModel:
     """Train the model of one batch and return it; runs in any worker and touches nothing else."""
     try:
-        with progress_bar(model.verbose, [model._n_epochs(ids)], f"batch {batch}") as board:
+        with progress_bar(model.verbose, [model._n_epochs(ids, plan)], f"batch {batch}") as board:
             watchers = on_epoch, board.watch(0)
-            return model._fit_ids(ids, seed, lambda state: [watch(state) for watch in watchers])
+            return model._fit_ids(ids, seed, lambda state: [watch(state) for watch in watchers], plan)
     except Exception as error:
         error.add_note(f"while fitting batch {batch}, columns {list(model.columns_)}")
         raise

@@ -1,5 +1,6 @@
 """LSTMTextModel: one LSTM language model over tokenised records."""
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from numbers import Real
@@ -11,14 +12,17 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._defaults import choose_settings
+from ._private import DELTA, PRINTABLE, LineFacts, PrivatePlan, Release, check_budget, plan_training, release, statement_of
 from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
+from .privacy._ledger import Ledger
 from .tokenizers import CharTokenizer, TableTokenizer
 
 logger = logging.getLogger(__name__)
 
 CHUNK_ROWS = 16_384  # sampled at a time
+PRIVATE_LENGTH = 128  # characters of a line that private training reads, unless the tokenizer says otherwise
 HISTORY = ["batch", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "epsilon", "delta", "seconds", "best"]
 
 
@@ -58,6 +62,18 @@ class LSTMTextModel(BaseEstimator):
         Epochs without improvement before early stopping.
     min_delta : float, default=0.0
         Fall of `val_loss`, in nats per record, that counts as improvement.
+    epsilon : float, default=None
+        Train with differential privacy: everything that the fitted model holds is (epsilon, delta)-differentially private,
+        each record being one row. What is read of the records must then be public, or is inferred within epsilon: a table
+        needs ``tokenizer=TableTokenizer(schema)`` with a full schema or columns named "private"; lines are read by a public
+        alphabet. Rows are drawn at random for each step, `batch_size` is their expected number, and nothing is held out.
+        None: no privacy.
+    delta : float, default=None
+        Probability with which the bound may fail; below 1 over the number of records. None: 1e-6.
+    noise_multiplier : float, default=None
+        Noise over `l2_norm_clip`, in place of `epsilon`: `epsilon_` says what it spends.
+    l2_norm_clip : float, default=1.0
+        To what a record's gradient is clipped, in private training.
     jit_compile : bool or "auto", default="auto"
         Compile the recurrence and the heads with XLA, which takes a few seconds and makes steps faster. "auto": where
         training is long enough to repay it; on a GPU the LSTM layer of Keras is used instead.
@@ -76,9 +92,14 @@ class LSTMTextModel(BaseEstimator):
     training_ : dict
         Every setting with the value that was used.
     epsilon_ : float
-        Infinite: training is not differentially private.
+        Of the whole fit; infinite where training is not private.
     delta_ : float
-        0.0.
+        That goes with it; 0.0 where training is not private.
+    privacy_ledger_ : DataFrame
+        What read the records and what it spent, where training is private: step, mechanism, parameters, epsilon (its own),
+        delta, covers.
+    privacy_statement_ : str
+        The same in words, with what is public and what is not covered.
     n_parameters_ : int
         Number of trainable weights.
     n_features_in_ : int
@@ -112,6 +133,10 @@ class LSTMTextModel(BaseEstimator):
         early_stopping: bool | str = "auto",
         patience: int = 4,
         min_delta: float = 0.0,
+        epsilon: float | None = None,
+        delta: float | None = None,
+        noise_multiplier: float | None = None,
+        l2_norm_clip: float = 1.0,
         jit_compile: bool | str = "auto",
         random_state: Any = None,
         verbose: int = 0,
@@ -128,6 +153,10 @@ class LSTMTextModel(BaseEstimator):
         self.early_stopping = early_stopping
         self.patience = patience
         self.min_delta = min_delta
+        self.epsilon = epsilon
+        self.delta = delta
+        self.noise_multiplier = noise_multiplier
+        self.l2_norm_clip = l2_norm_clip
         self.jit_compile = jit_compile
         self.random_state = random_state
         self.verbose = verbose
@@ -152,9 +181,13 @@ class LSTMTextModel(BaseEstimator):
         self._check_parameters()
         forget(self)
         X = self._check_records(X, reset=True)
-        ids = self._fit_tokenizer(X)
-        with progress_bar(self.verbose, [self._n_epochs(ids)]) as board:
-            return self._fit_ids(ids, seed_sequence(self.random_state), board.watch(0))
+        seed = seed_sequence(self.random_state)
+        if self.epsilon is None and self.noise_multiplier is None:
+            ids, plan = self._fit_tokenizer(X), None
+        else:
+            ids, plan = self._fit_privately(X)
+        with progress_bar(self.verbose, [self._n_epochs(ids, plan)]) as board:
+            return self._fit_ids(ids, seed, board.watch(0), plan)
 
     def _fit_tokenizer(self, X: Any) -> np.ndarray:
         """Fit the tokenizer on checked records and return their token ids."""
@@ -165,27 +198,86 @@ class LSTMTextModel(BaseEstimator):
         self.tokenizer_ = tokenizer.fit(X)
         return self.tokenizer_.encode(X)
 
-    def _n_epochs(self, ids: np.ndarray) -> int:
+    def _fit_privately(self, X: Any) -> tuple[np.ndarray, PrivatePlan]:
+        """Fit the tokenizer on what is public or released, plan training, say what is spent; return token ids and plan."""
+        ledger = Ledger(DELTA if self.delta is None else self.delta)
+        if self._container is None:
+            priors, facts = self._fit_public_characters(), LineFacts(len(X))
+        else:
+            tokenizer = TableTokenizer() if self.tokenizer is None else self.tokenizer
+            released = release(X, getattr(tokenizer, "schema", None), ledger, self.epsilon)
+            priors, facts = self._fit_standin(released), released
+        (plan,) = plan_training([self], [priors], facts.n_rows, ledger, self.epsilon)
+        self._set_privacy(ledger, facts)
+        return self.tokenizer_.encode(X), plan
+
+    def _fit_public_characters(self) -> np.ndarray:
+        """Fit a tokenizer of lines without a line; return token ids that say nothing of them."""
+        tokenizer = CharTokenizer(PRIVATE_LENGTH, alphabet=PRINTABLE) if self.tokenizer is None else clone(self.tokenizer)
+        lacking = [name for name in ("max_length", "alphabet") if getattr(tokenizer, name, None) is None]
+        if lacking:
+            raise ValueError(
+                f"epsilon is set, but tokenizer {tokenizer!r} would take {' and '.join(lacking)} from the lines: pass "
+                "CharTokenizer(max_length=..., alphabet=...), both public"
+            )
+        self.tokenizer_ = tokenizer.fit([tokenizer.alphabet])
+        return self.tokenizer_.encode([""])[:0]
+
+    def _fit_standin(self, released: Release, columns: Any = None) -> np.ndarray:
+        """Fit the tokenizer on a stand-in for some columns of a table; return its token ids."""
+        columns = list(released.schema if columns is None else columns)
+        known = {column: released.schema[column] for column in columns}
+        tokenizer, standin = TableTokenizer(known, min_frequency=1), released.standin[columns]
+        self.tokenizer_ = tokenizer.fit(standin)
+        for column, field in known.items():
+            kept = {name: getattr(field, name) for name in ("n_folded", "n_folded_values") if hasattr(field, name)}
+            self.tokenizer_.schema_[column] = self.tokenizer_.schema_[column].replace(**kept)
+        return self.tokenizer_.encode(standin)[:, : self.tokenizer_.grammar_.n_positions]
+
+    def _set_privacy(self, ledger: Ledger, facts: Any) -> None:
+        self.epsilon_, self.delta_ = ledger.epsilon(), ledger.delta
+        self.privacy_ledger_, self.privacy_statement_ = ledger.to_frame(), statement_of(ledger, self.epsilon_, facts)
+
+    def _n_epochs(self, ids: np.ndarray, plan: PrivatePlan | None = None) -> int:
         """Return the number of epochs that training on these token ids takes at most."""
         grammar = self.tokenizer_.grammar_
-        return choose_settings(self, len(ids), grammar)["epochs"] if grammar.n_positions else 0
+        if not grammar.n_positions:
+            return 0
+        return choose_settings(self, len(ids), grammar)["epochs"] if plan is None else plan.settings["epochs"]
 
-    def _fit_ids(self, ids: np.ndarray, seed: np.random.SeedSequence, on_epoch: Any) -> "LSTMTextModel":
-        """Train on the token ids of the fitted tokenizer; set all that fitting sets besides."""
+    def _fit_ids(
+        self, ids: np.ndarray, seed: np.random.SeedSequence, on_epoch: Any, plan: PrivatePlan | None = None
+    ) -> "LSTMTextModel":
+        """Train on the token ids of the fitted tokenizer; set all that training sets."""
         from . import core
 
         grammar = self.tokenizer_.grammar_
-        settings = choose_settings(self, len(ids), grammar, gpu=core.device_name() != "CPU")
-        self.training_ = settings
-        self.epsilon_, self.delta_, self.n_parameters_, self._weights = np.inf, 0.0, 0, {}
-        records = []
+        if plan is None:
+            self.training_ = choose_settings(self, len(ids), grammar, gpu=core.device_name() != "CPU")
+            self.epsilon_, self.delta_ = np.inf, 0.0
+        else:
+            self.training_ = plan.settings | plan.mechanism
+        self.n_parameters_, self._weights, records = 0, {}, []
         if grammar.n_positions:
-            logger.info("training on %s: %s", core.device_name(), settings)
-            plan = core.Settings(**settings)
-            self._weights, records = core.train(grammar, ids[:, : grammar.n_positions], plan, seed, on_epoch)
-            self.n_parameters_ = core.n_parameters(core.network_shape(grammar, plan))
-        self.history_ = pd.DataFrame(records).reindex(columns=HISTORY).assign(batch=0, epsilon=np.inf, delta=0.0)
+            logger.info("training on %s: %s", core.device_name(), self.training_)
+            settings = self._settings()
+            tokens = ids[:, : grammar.n_positions]
+            if plan is None:
+                self._weights, records = core.train(grammar, tokens, settings, seed, on_epoch)
+            else:
+                mechanism, spent = core.Mechanism(**plan.mechanism), [(epsilon, plan.delta) for epsilon in plan.spent]
+                self._weights, records = core.train_privately(
+                    grammar, tokens, settings, mechanism, plan.priors, seed, on_epoch, spent
+                )
+            self.n_parameters_ = core.n_parameters(core.network_shape(grammar, settings))
+        self.history_ = pd.DataFrame(records).reindex(columns=HISTORY).assign(batch=0)
         return self
+
+    def _settings(self) -> Any:
+        """Return the settings of training as the core wants them."""
+        from . import core
+
+        return core.Settings(**{field.name: self.training_[field.name] for field in dataclasses.fields(core.Settings)})
 
     def sample(self, n_samples: int = 1, *, temperature: float = 1.0, random_state: Any = None) -> Any:
         """Draw new records.
@@ -223,7 +315,7 @@ class LSTMTextModel(BaseEstimator):
         from . import core
 
         grammar = self.tokenizer_.grammar_
-        return grammar, self._weights, core.network_shape(grammar, core.Settings(**self.training_))
+        return grammar, self._weights, core.network_shape(grammar, self._settings())
 
     def _draw_ids(self, n_samples: int, seed: np.random.SeedSequence, temperature: float) -> Iterator[np.ndarray]:
         """Yield token ids and free digits, `CHUNK_ROWS` rows at a time, `n_samples` rows in all."""
@@ -291,6 +383,17 @@ class LSTMTextModel(BaseEstimator):
         check_real(self, "min_delta", low=0.0)
         check_choice(self, "early_stopping", (True, False, "auto"))
         check_choice(self, "jit_compile", (True, False, "auto"))
+        for name in ("epsilon", "noise_multiplier"):
+            check_real(self, name, low=0.0, closed="neither", optional=True)
+        check_real(self, "delta", low=0.0, high=1.0, closed="neither", optional=True)
+        check_real(self, "l2_norm_clip", low=0.0, closed="neither")
+        if self.epsilon is not None and self.noise_multiplier is not None:
+            raise ValueError(
+                f"got epsilon={self.epsilon!r} and noise_multiplier={self.noise_multiplier!r}, which say the same twice: set "
+                "one of them"
+            )
+        if self.epsilon is not None or self.noise_multiplier is not None:
+            check_budget(self)
         if self.early_stopping is True and self.validation_fraction == 0:
             raise ValueError(
                 "early_stopping=True of LSTMTextModel needs rows to watch, got validation_fraction=0: "

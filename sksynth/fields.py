@@ -118,7 +118,8 @@ class Category(Field):
 
     def describe_folded(self) -> str:
         """Return the number of folded rows and of their distinct values."""
-        return f"{_count(self.n_folded, 'row')} ({_count(self.n_folded_values, 'value')})" if self.n_folded else ""
+        values = "" if self.n_folded_values is None else f" ({_count(self.n_folded_values, 'value')})"
+        return f"{_count(self.n_folded, 'row')}{values}" if self.n_folded else ""
 
 
 def _scalars(name, values) -> tuple:
@@ -260,14 +261,20 @@ class Text(Field):
     ----------
     max_length : int, optional
         The largest number of characters. None: the tokenizer takes it from the data.
+    alphabet : str, optional
+        The characters that are learned; others are *other*: scored, never sampled. None: those of the data, or, where
+        training is private, the printable characters of ASCII.
     nullable, dtype, n_folded
         See `Field`.
     """
 
     kind: ClassVar[str] = "text"
     max_length: int | None = None
+    alphabet: str | None = None
 
     def __post_init__(self):
+        if self.alphabet is not None and not (isinstance(self.alphabet, str) and self.alphabet):
+            raise ValueError(f"Text: alphabet must be a string of the characters that are learned, got {self.alphabet!r}")
         if self.max_length is not None and not (isinstance(self.max_length, int | np.integer) and self.max_length >= 1):
             raise ValueError(f"Text: max_length must be a positive number of characters, got {self.max_length!r}")
 
@@ -324,6 +331,7 @@ class Schema(dict):
     def __setitem__(self, column, field):
         if not isinstance(field, Field):
             hint = f"; write {field.__name__}()" if isinstance(field, type) and issubclass(field, Field) else ""
+            hint = "; it needs epsilon" if isinstance(field, str) and field == "private" else hint
             raise TypeError(f"column {column!r}: expected one of sksynth.fields' kinds of field, got {field!r}{hint}")
         super().__setitem__(column, field)
 

@@ -14,17 +14,19 @@ SOURCE = ROOT / "sksynth"
 HEAVY = {"tensorflow", "keras", "pandas", "sklearn", "scipy", "numpy", "joblib", "tqdm"}
 
 # The package's rooms, and from which others each may import. Every module stands here: a new one has to find its place.
-FLOOR = {"_grammar", "_plain", "_progress", "_random", "_times", "_validation", "_values"}
-PARTS = {"_association": "_clusterer", "_complete": "fields", "_defaults": "_text_model", "_infer": "fields"}
+FLOOR = {"_defaults", "_grammar", "_plain", "_progress", "_random", "_times", "_validation", "_values"}
+PARTS = {"_association": "_clusterer", "_complete": "fields", "_infer": "fields"}
 USES = {
     "__init__": set(),
     "datasets": set(),
     "fields": FLOOR,
     "tokenizers": {"fields", *FLOOR},
     "core": {"_grammar", "_random"},
-    "_clusterer": FLOOR,
-    "_text_model": {"core", "fields", "tokenizers", *FLOOR},
-    "_synthesizer": {"_clusterer", "_text_model", "fields", "tokenizers", *FLOOR},
+    "privacy": set(),
+    "_clusterer": {"privacy", *FLOOR},
+    "_private": {"_clusterer", "fields", "privacy", "tokenizers", *FLOOR},
+    "_text_model": {"_private", "core", "fields", "privacy", "tokenizers", *FLOOR},
+    "_synthesizer": {"_clusterer", "_private", "_text_model", "fields", "privacy", "tokenizers", *FLOOR},
 } | dict.fromkeys(FLOOR, FLOOR)
 
 
@@ -149,7 +151,13 @@ def test_wheel_holds_what_it_needs(tmp_path):
     assert wheel.name == f"sksynth-{sksynth.__version__}-py3-none-any.whl"
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {path.relative_to(ROOT).as_posix() for path in SOURCE.rglob("*.py")}
-    extras = {"sksynth/__init__.pyi", "sksynth/data/README.md", "sksynth/data/adult.csv.gz", "sksynth/py.typed"}
+    extras = {
+        "sksynth/__init__.pyi",
+        "sksynth/privacy/__init__.pyi",
+        "sksynth/data/README.md",
+        "sksynth/data/adult.csv.gz",
+        "sksynth/py.typed",
+    }
     assert {name for name in names if name.startswith("sksynth/")} == modules | extras
     assert {name.partition("/")[0] for name in names} == {"sksynth", f"sksynth-{sksynth.__version__}.dist-info"}
     assert f"sksynth-{sksynth.__version__}.dist-info/licenses/LICENSE" in names

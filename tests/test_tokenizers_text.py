@@ -152,7 +152,7 @@ def test_long_lines_are_cut():
 def test_tokenizer_is_an_estimator():
     """Parameters, clone and pickle are scikit-learn's; before fit there is a NotFittedError."""
     tokenizer = CharTokenizer(5, min_frequency=2)
-    assert clone(tokenizer).get_params() == {"max_length": 5, "min_frequency": 2}
+    assert clone(tokenizer).get_params() == {"max_length": 5, "alphabet": None, "min_frequency": 2}
     for call in (tokenizer.encode, tokenizer.decode):
         with pytest.raises(NotFittedError):
             call(["a"])

@@ -24,6 +24,8 @@ class CharTokenizer(BaseEstimator):
     ----------
     max_length : int, optional
         Number of positions; longer lines are cut. None: the longest line (the `min_frequency`-th longest), at most 1,000.
+    alphabet : str, optional
+        The characters that are learned; others are *other*. None: those of the lines.
     min_frequency : int, default=1
         A character in fewer lines than this is *other*: scored, but never sampled.
 
@@ -47,8 +49,9 @@ class CharTokenizer(BaseEstimator):
     ['ba']
     """
 
-    def __init__(self, max_length: int | None = None, *, min_frequency: int = 1):
+    def __init__(self, max_length: int | None = None, *, alphabet: str | None = None, min_frequency: int = 1):
         self.max_length = max_length
+        self.alphabet = alphabet
         self.min_frequency = min_frequency
 
     def fit(self, lines: Sequence[str], y: None = None) -> "CharTokenizer":
@@ -73,7 +76,7 @@ class CharTokenizer(BaseEstimator):
         check_int(self, "max_length", low=1, optional=True)
         check_int(self, "min_frequency", low=1)
         lines = _check_lines(lines)
-        field = Text(max_length=self.max_length, nullable=False)
+        field = Text(max_length=self.max_length, alphabet=self.alphabet, nullable=False)
         self.codec_ = TextCodec.fit(lines, field, name="text", min_frequency=self.min_frequency, max_length=MAX_LENGTH)
         self.codec_.forbid_missing()
         self.vocabulary_ = ["<missing>", "<other>", "<end>", *map(chr, self.codec_.alphabet.tolist())]

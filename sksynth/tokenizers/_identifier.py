@@ -1,6 +1,7 @@
 """Identifiers: values of their own in every row, of which only the pattern is learned."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -173,6 +174,16 @@ class IdentifierCodec(FieldCodec):
                 ranks[:, group] |= free[:, column].astype(np.uint64) << np.uint64(FREE_BITS * place)
                 column += 1
         return ranks % np.array(self.space.capacities, np.uint64)
+
+
+def example_identifier(pattern: str, dtype: Any) -> str | int:
+    """Return the first value of a pattern, for a column of this dtype."""
+    empty = pd.Series([], dtype=dtype)
+    if pd.api.types.is_numeric_dtype(dtype):
+        space, _ = _integer_space(np.zeros(0, np.int64), pattern, 1, _IntegerColumn(empty, "identifier"))
+    else:
+        space, _ = _string_space([], pattern, 1, None)
+    return space.values(np.zeros((1, len(space.capacities)), np.uint64))[0]
 
 
 class _IntegerColumn:

@@ -60,6 +60,7 @@ class TextCodec(FieldCodec):
         values : Series of strings, shape (n_rows,)
         field : Text
             Its ``max_length`` is the number of positions; None: the ``min_frequency``-th longest text, at most `max_length`.
+            Its ``alphabet`` is what is learned of characters; None: those in at least ``min_frequency`` rows.
         name : str
         min_frequency : int
             Characters in fewer rows are *other*.
@@ -74,7 +75,10 @@ class TextCodec(FieldCodec):
         cells, missing = column.read(values)
         codes, lengths = to_codes(cells)
         length = _run_length(lengths, field.max_length, min_frequency, max_length)
-        alphabet = frequent_codes(to_grid(codes, lengths, length), min_frequency)
+        if field.alphabet is None:
+            alphabet = frequent_codes(to_grid(codes, lengths, length), min_frequency)
+        else:
+            alphabet = np.unique(to_codes([field.alphabet])[0])
         nullable = missing.any() if field.nullable is None else field.nullable
         unsampled = [OTHER] + ([] if nullable else [MISSING]) + ([] if cells else [END])
         return cls(column, alphabet, length, unsampled, int((lengths > length).sum()))

@@ -1,0 +1,290 @@
+"""Promises of what a private fit learns before it trains: domains and shapes, from counts with noise alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sksynth import ColumnClusterer, fields
+from sksynth._private import _release, release
+from sksynth._private._clusters import cluster_privately, coarse_codes
+from sksynth._private._histogram import Leaves, _count, _edges, n_levels, noisy_leaves, ticks_like
+from sksynth._private._schema import complete_publicly, private_kind, split_schema
+from sksynth.privacy import Ledger
+from sksynth.privacy._mechanisms import system_generator
+from sksynth.tokenizers import TableTokenizer
+
+N = 20_000
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Return a table of every kind of column whose domain can be inferred privately; not to be changed."""
+    rng = np.random.default_rng(0)
+    city = rng.choice(["Ulm", "Bonn", "Kiel"], N, p=[0.6, 0.3, 0.1]).astype(object)
+    city[:3] = "only three live here"
+    born = pd.Timestamp("1950-01-01") + pd.to_timedelta(rng.integers(0, 18_000, N), "D")
+    return pd.DataFrame(
+        {
+            "age": rng.integers(20, 70, N),
+            "income": np.where(rng.random(N) < 0.3, 0.0, rng.lognormal(7, 1, N).round(2)),
+            "city": city,
+            "member": rng.random(N) < 0.25,
+            "born": pd.Series(born).where(rng.random(N) < 0.8),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def released(people):
+    """Return what is released of `people` when everything is private, and the ledger."""
+    ledger = Ledger(1e-5)
+    return release(people, "private", ledger, 3.0), ledger
+
+
+def test_private_domains_hold_what_many_rows_share(released, people):
+    """Bounds hold nearly all rows, values of few rows are folded, decimals and days are told."""
+    schema = released[0].schema
+    assert schema["city"].categories == ("Bonn", "Kiel", "Ulm")
+    assert schema["city"].n_folded < 500
+    assert schema["age"].low <= 20
+    assert 69 <= schema["age"].high <= 128
+    assert schema["income"].precision == 2
+    assert (people["income"] > schema["income"].high).mean() < 0.05
+    assert schema["born"].resolution == "D"
+    assert schema["born"].low <= people["born"].quantile(0.05)
+    assert not schema["age"].nullable
+    assert schema["born"].nullable
+    assert not schema["income"].nullable
+
+
+def test_the_standin_has_the_released_shapes(released, people):
+    """Each column of the stand-in is spread like the table's, and has its dtype."""
+    standin = released[0].standin
+    assert standin["city"].value_counts(normalize=True)["Ulm"] == pytest.approx(0.6, abs=0.03)
+    assert standin["born"].isna().mean() == pytest.approx(0.2, abs=0.03)
+    assert standin["member"].astype(bool).mean() == pytest.approx(0.25, abs=0.03)
+    assert (standin["income"] == 0).mean() == pytest.approx(0.3, abs=0.03)
+    for column in ("age", "born"):
+        found, expected = (table[column].quantile([0.1, 0.5, 0.9]) for table in (standin, people))
+        span = people[column].max() - people[column].min()
+        assert ((found - expected).abs() < 0.1 * span).all()
+    assert standin["age"].dtype == people["age"].dtype
+    assert standin["born"].dtype == people["born"].dtype
+
+
+def test_the_ledger_has_every_release(released):
+    """Number of rows, domains and shapes are entered, with what they cost; the number of rows is noisy."""
+    found, ledger = released
+    assert [entry.step for entry in ledger.entries] == ["number of rows", "domains", "shapes"]
+    assert ledger.entries[1].delta == pytest.approx(1e-6)
+    assert not found.public_rows
+    assert abs(found.n_rows - N) < 20 * 40
+    assert 0.3 < ledger.epsilon() < 1.0
+
+
+def test_a_public_schema_pays_for_shapes_alone(people):
+    """With public domains only the shapes are released, whatever the values."""
+    ledger, table = Ledger(1e-5), people[["age", "city"]]
+    schema = {"age": fields.Number(0, 100), "city": fields.Category(["Ulm", "Bonn", "Kiel", "Trier"])}
+    found = release(table, schema, ledger, 3.0)
+    assert [entry.step for entry in ledger.entries] == ["shapes"]
+    assert found.public_rows
+    assert found.n_rows == N
+    assert found.public_columns == ["age", "city"]
+    assert found.schema["city"].categories == ("Ulm", "Bonn", "Kiel", "Trier")
+    assert "Trier" in set(found.standin["city"])  # no value of a public domain is taken for impossible
+
+
+def test_one_column_can_be_private(people):
+    """Public and private columns go together; then the number of rows is private too."""
+    ledger = Ledger(1e-5)
+    found = release(people[["age", "city"]], {"age": fields.Number(0, 100), "city": "private"}, ledger, 3.0)
+    assert found.public_columns == ["age"]
+    assert not found.public_rows
+    assert (found.schema["age"].low, found.schema["age"].high) == (0, 100)
+
+
+def test_a_small_budget_makes_early_releases_noisier(people):
+    """What is released before training never takes more than its share."""
+    ledger = Ledger(1e-5)
+    release(people, "private", ledger, 0.1)
+    assert ledger.epsilon() < 0.09
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 59), st.integers(0, 10_000))
+def test_a_row_counts_once_in_every_question(row, seed):
+    """A row less changes each array of counts by one at most, in one place: what the noise is made for."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "number": rng.normal(0, 10.0 ** rng.integers(0, 6), 60).round(3), "whole": rng.integers(-5, 1000, 60),
+            "word": rng.choice(["a", "b", None], 60),
+            "date": pd.to_datetime(rng.integers(0, 10**9, 60), unit="s"),
+        }
+    )  # fmt: skip
+    less = table.drop(index=row)
+    for column in table:
+        kind = private_kind(table[column].dtype, column).kind
+        questions = [_release._questions(part[column], kind, column) for part in (table, less)]
+        for whole, fewer in zip(*questions, strict=True):
+            if kind == "category" and len(whole) != len(fewer):
+                continue  # the only row of its value: what the threshold is for
+            assert np.abs(whole - fewer).sum() <= 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 10**7), st.lists(st.integers(0, 10**7 - 1), max_size=40), st.integers(0, 2**20))
+def test_cells_are_divided_without_gaps(n_ticks, ticks, seed):
+    """The parts of a cell cover it, each tick once, so that a row is counted once on a level."""
+    ticks = np.array([tick % n_ticks for tick in ticks], np.int64)
+    edges = _edges(np.zeros(1, np.int64), np.full(1, n_ticks - 1), 64)
+    assert edges[0, 0] == 0
+    assert edges[0, -1] == n_ticks
+    assert (np.diff(edges) >= 0).all()
+    assert _count(ticks, edges).sum() == len(ticks)
+
+
+def test_leaves_without_noise_find_shared_values():
+    """Where many rows share a value, a leaf of that value alone has them."""
+    rng = np.random.default_rng(0)
+    ticks = np.concatenate([np.zeros(6000, np.int64), np.full(900, 15_024), rng.integers(0, 100_000, 3000)])
+    leaves = noisy_leaves(ticks, 100_000, 5.0, rng, len(ticks))
+    single = leaves.first == leaves.last
+    found = dict(zip(leaves.first[single].tolist(), leaves.count[single].tolist(), strict=True))
+    assert found[0] == pytest.approx(6000, abs=40)
+    assert found[15_024] == pytest.approx(900, abs=40)
+    order = np.argsort(leaves.first)
+    assert (leaves.first[order][1:] > leaves.last[order][:-1]).all()
+    assert leaves.count.sum() == pytest.approx(len(ticks), rel=0.02)
+    assert n_levels(100_000) == 3
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.floats(0.0, 100.0)), min_size=1, max_size=8), st.integers(1, 200))
+def test_ticks_lie_in_their_leaves(sizes, n_rows):
+    """Made ticks are as many as asked for and lie in leaves that hold rows."""
+    last = np.cumsum([size for size, _ in sizes]) - 1
+    leaves = Leaves(last - [size - 1 for size, _ in sizes], last, np.array([count for _, count in sizes]))
+    ticks = ticks_like(leaves, n_rows)
+    assert len(ticks) == n_rows
+    leaf = np.searchsorted(leaves.last, ticks)
+    assert ((leaves.first[leaf] <= ticks) & (ticks <= leaves.last[leaf])).all()
+    if leaves.count.sum() > 0:
+        assert (leaves.count[np.unique(leaf)] > 0).all()
+
+
+# Public schemas
+
+
+FRAME = pd.DataFrame(
+    {
+        "age": [1, 2], "when": pd.to_datetime(["2020-01-01", "2020-01-02"]), "word": ["a", "b"],
+        "share": [0.5, np.nan], "took": pd.to_timedelta([1, 2], "s"), "flag": [True, False],
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "field", "message"),
+    [
+        ("age", fields.Number(0), "column 'age': epsilon is set, but its field leaves high to the data"),
+        ("age", fields.Category(), "leaves categories to the data"),
+        ("when", fields.Datetime("2020-01-01", "2021-01-01"), "leaves resolution to the data"),
+        ("word", fields.Datetime("2020-01-01", "2021-01-01", resolution="D"), "leaves format to the data"),
+        ("word", fields.Text(), "leaves max_length to the data"),
+        ("word", fields.Identifier(), "leaves pattern to the data"),
+        ("took", fields.Number(pd.Timedelta(0), pd.Timedelta(1, "D")), "leaves precision to the data"),
+        ("age", None, "schema has no field for column 'age': add 'age': fields.Number"),
+    ],
+)
+def test_a_field_that_leaves_something_to_the_data_is_refused(column, field, message):
+    """The message names the column and what is lacking, and tells of 'private'."""
+    with pytest.raises(ValueError, match=message) as error:
+        split_schema(FRAME[[column]], {column: field} if field else {})
+    assert "'private'" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "error", "message"),
+    [
+        (None, ValueError, r"pass schema, a dict such as \{'age': fields.Number\(0, 100\)"),
+        ("public", ValueError, "or 'private', got 'public'"),
+        (3, TypeError, "schema must be a mapping"),
+        ({"ages": "private"}, ValueError, r"names columns that the table has not: \['ages'\]"),
+        ("private", ValueError, "column 'took': durations have no private inference"),
+    ],
+)
+def test_a_schema_that_says_too_little_is_refused(schema, error, message):
+    """Without a schema the message shows how to give one."""
+    with pytest.raises(error, match=message):
+        release(FRAME, schema, Ledger(1e-6), 3.0)
+
+
+def test_fields_are_completed_from_dtypes_alone():
+    """What fields leave open follows from the dtype: decimals, missing cells, levels."""
+    assert complete_publicly(fields.Number(0, 9), np.dtype("int64"), "x").precision == 0
+    assert complete_publicly(fields.Number(0, 9), np.dtype("float64"), "x").precision == "continuous"
+    assert complete_publicly(fields.Number(0, 9), np.dtype("float64"), "x").nullable
+    assert not complete_publicly(fields.Number(0, 9), np.dtype("int64"), "x").nullable
+    levels = pd.CategoricalDtype(["secret", "a"], ordered=True)
+    field = complete_publicly(fields.Category(["a", "b"]), levels, "x")
+    assert field.levels == ("a", "b")
+    assert field.ordered
+    assert complete_publicly(fields.Text(max_length=9), np.dtype(object), "x").alphabet.isprintable()
+
+
+# Batches
+
+
+def test_a_table_that_fits_a_batch_is_one_and_reads_nothing(released, people):
+    """Up to max_columns there is one batch, at no cost."""
+    ledger = Ledger(1e-5)
+    clusterer = cluster_privately(ColumnClusterer(), people, released[0], ledger, 3.0)
+    assert clusterer.batches_ == [list(people.columns)]
+    assert not hasattr(clusterer, "association_")
+    assert ledger.entries == []
+
+
+def test_wide_tables_are_clustered_by_a_noisy_association():
+    """Columns that follow from each other come together, and the ledger has what that cost."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 100, (2, N))
+    table = pd.DataFrame({"a": a, "b": b, "twice_a": 2 * a, "twice_b": 2 * b})
+    ledger = Ledger(1e-5)
+    found = release(table, {name: fields.Number(0, 200) for name in table}, ledger, 3.0)
+    clusterer = cluster_privately(ColumnClusterer(max_columns=2), table, found, ledger, 3.0)
+    assert clusterer.batches_ == [["a", "twice_a"], ["b", "twice_b"]]
+    assert ledger.entries[-1].step == "association of columns"
+    assert ledger.entries[-1].event == clusterer.privacy_event_
+    assert clusterer.association_.loc["a", "twice_a"] > 0.8
+    assert clusterer.association_.loc["a", "b"] < 0.3
+
+
+def test_codes_for_the_association_come_from_the_release(released, people):
+    """The levels are the same whatever the rows; rows decide only which of them they have."""
+    whole, part = (coarse_codes(table, released[0]) for table in (people, people.head(10)))
+    assert (whole.dtypes == part.dtypes).all()
+    assert list(whole.columns) == list(people.columns)
+    pd.testing.assert_frame_equal(whole.head(10), part)
+
+
+def test_the_tokenizer_of_a_standin_reads_the_table(released, people):
+    """A tokenizer that saw the stand-in alone encodes the table, and decodes it to legal values."""
+    found = released[0]
+    tokenizer = TableTokenizer(found.schema, min_frequency=1).fit(found.standin)
+    back = tokenizer.decode(tokenizer.encode(people))
+    assert set(back["city"].dropna()) == {"Ulm", "Bonn", "Kiel"}
+    inside = people["age"].between(found.schema["age"].low, found.schema["age"].high)
+    assert (back["age"][inside] == people["age"][inside]).all()
+
+
+def test_scales_of_noise_follow_from_the_number_of_counts(monkeypatch, people):
+    """Each count has noise of the multiplier times the root of the counts that a row is in."""
+    seen = []
+    monkeypatch.setattr(_release, "noisy_counts", lambda counts, scale, rng: seen.append(scale) or np.asarray(counts))
+    release(people[["city", "member"]], "private", Ledger(1e-5), None)
+    assert seen[0] == _release.LEAST_NOISE  # the domain of one column
+    assert seen[1] == _release.LEAST_NOISE  # the shape of the other
+    assert system_generator().random() != system_generator().random()
