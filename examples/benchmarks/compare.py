@@ -2,7 +2,7 @@
 """Run sksynth and a peer side by side on one table, score both, and print a Markdown table of the means.
 
 compare.py TRAIN.csv HOLDOUT.csv --out RESULTS.jsonl --score-python P [--mostly-python P] [--target COLUMN] [--seeds N]
-           [--sksynth="--max-columns 80"]
+           [--sksynth="--max-columns 80"] [--mostly="--epsilon 3"]
 
 Run it with the interpreter that has sksynth; peers.sh makes the others. The synthesizers take turns, seed by seed, each in a
 process of its own, so that a busy machine is as unkind to one as to the other. RESULTS.jsonl gets a line per run.
@@ -65,10 +65,11 @@ def main():
     p.add_argument("--score-python", required=True, help="interpreter of the environment 'score'")
     p.add_argument("--mostly-python", help="interpreter of the environment 'mostly'; without it sksynth runs alone")
     p.add_argument("--sksynth", default="", help="arguments for run_sksynth.py")
+    p.add_argument("--mostly", default="", help="arguments for run_mostly.py")
     options = p.parse_args()
     synthesizers = [([sys.executable, HERE / "run_sksynth.py"], shlex.split(options.sksynth))]
     if options.mostly_python:
-        synthesizers.append(([options.mostly_python, HERE / "run_mostly.py"], []))
+        synthesizers.append(([options.mostly_python, HERE / "run_mostly.py"], shlex.split(options.mostly)))
     results = []
     for seed in range(options.seeds):
         for synthesizer, arguments in synthesizers:

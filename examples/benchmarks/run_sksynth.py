@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
 """Fit and sample sksynth on a table; one JSON line with seconds, rows per second, and whether all is legal under `schema_`.
 
-run_sksynth.py TRAIN.csv OUT.csv [--rows N] [--seed S] [--max-columns M] [--n-jobs J] [--set NAME=VALUE ...]
+run_sksynth.py TRAIN.csv OUT.csv [--rows N] [--seed S] [--max-columns M] [--n-jobs J] [--schema FILE.json]
+               [--set NAME=VALUE ...]
 
-Everything not given is the default. --set reaches any parameter: --set text_model__rnn_units=192 text_model__epochs=12
+Everything not given is the default. --schema reads what `Schema.to_json` wrote, such as adult_schema.json. --set reaches any parameter: --set text_model__rnn_units=192 text_model__epochs=12
 """
 
 import argparse
 import ast
 import json
 import time
+from pathlib import Path
 
 import pandas as pd
 from legal import check
 
 import sksynth.core  # noqa: F401  TensorFlow is loaded before the clock starts, as the peers load theirs
-from sksynth import BatchLSTMSynthesizer, ColumnClusterer
+from sksynth import BatchLSTMSynthesizer, ColumnClusterer, fields
 
 
 def parameter(text):
@@ -36,11 +38,13 @@ p.add_argument("--rows", type=int)
 p.add_argument("--seed", type=int, default=0)
 p.add_argument("--max-columns", type=int)
 p.add_argument("--n-jobs", type=int)
+p.add_argument("--schema")
 p.add_argument("--set", type=parameter, nargs="+", default=[], metavar="NAME=VALUE")
 a = p.parse_args()
 df = pd.read_csv(a.train)
 clusterer = None if a.max_columns is None else ColumnClusterer(max_columns=a.max_columns)
-model = BatchLSTMSynthesizer(clusterer, n_jobs=a.n_jobs, random_state=a.seed).set_params(**dict(a.set))
+schema = None if a.schema is None else fields.Schema.from_json(Path(a.schema).read_text())
+model = BatchLSTMSynthesizer(clusterer, schema=schema, n_jobs=a.n_jobs, random_state=a.seed).set_params(**dict(a.set))
 start = time.perf_counter()
 model.fit(df)
 fit = time.perf_counter() - start

@@ -45,7 +45,7 @@ def borrowed(
                 _IDLE[oldest].pop()
 
 
-def _compiled(shape, steps_per_execution, clip_norm) -> RowModel:
+def _compiled(shape, steps_per_execution, clip_norm=CLIP_NORM) -> RowModel:
     model = RowModel(shape)
     optimizer = keras.optimizers.Adam(model.plan(), beta_2=0.99, global_clipnorm=clip_norm)
     optimizer.build(model.trainable_variables)
