@@ -182,6 +182,17 @@ def test_readme_opens_with_its_commands():
 
 
 @pytest.mark.slow
+def test_code_on_privacy_runs(capsys):
+    """The Python of the page on privacy runs as it stands, and spends what it says."""
+    names = {}
+    text = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "privacy.md", "exec"), names)
+    assert 2.9 < names["synthesizer"].epsilon_ <= 3.0
+    assert "Not covered" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_readme_code_runs(tmp_path, monkeypatch):
     """The Python of the README runs as it stands, from top to bottom."""
     monkeypatch.chdir(tmp_path)

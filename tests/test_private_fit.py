@@ -201,11 +201,11 @@ def test_a_large_delta_is_warned_of(table, tiny):
 
 def test_a_budget_that_noise_drowns_is_warned_of(table, tiny):
     """Where the noise of a step is longer than its rows' gradients, the figures are told, and the fit goes on."""
-    synthesizer = BatchLSTMSynthesizer(text_model=tiny(epochs=1), schema={"flag": fields.Boolean()}, epsilon=0.2)
-    with pytest.warns(UserWarning, match="noise drowns the signal.*of its 64 rows") as caught:
+    synthesizer = BatchLSTMSynthesizer(text_model=tiny(epochs=1), schema={"flag": fields.Boolean()}, epsilon=0.1)
+    with pytest.warns(UserWarning, match="noise drowns the signal: averaged over 6 steps.*of a step's 64 rows") as caught:
         synthesizer.fit(table[["flag"]])
     assert caught[0].filename == __file__
-    assert synthesizer.epsilon_ <= 0.2
+    assert synthesizer.epsilon_ <= 0.1
 
 
 def test_a_wide_table_is_clustered_within_the_budget(table, tiny):

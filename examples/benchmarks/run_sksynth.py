@@ -4,7 +4,8 @@
 run_sksynth.py TRAIN.csv OUT.csv [--rows N] [--seed S] [--max-columns M] [--n-jobs J] [--schema FILE.json]
                [--set NAME=VALUE ...]
 
-Everything not given is the default. --schema reads what `Schema.to_json` wrote, such as adult_schema.json. --set reaches any parameter: --set text_model__rnn_units=192 text_model__epochs=12
+Everything not given is the default. --schema reads what `Schema.to_json` wrote, such as adult_schema.json. --set reaches any
+parameter: --set text_model__rnn_units=192 text_model__epochs=12, or --set schema=private epsilon=3.0 delta=1e-5
 """
 
 import argparse

@@ -158,14 +158,15 @@ def _enter(ledger, index, n_models, model, mechanism):
 
 
 def _warn_of_noise(model, settings, mechanism):
-    """Warn where the noise of a step is longer than the longest sum of gradients that can be expected."""
+    """Warn where the noise of all steps, averaged, is longer than the longest sum of gradients that can be expected."""
     n_weights = _n_weights(settings, model.tokenizer_.grammar_)
-    noise, rows = mechanism["noise_multiplier"] * np.sqrt(n_weights), mechanism["expected_rows"]
+    noise = mechanism["noise_multiplier"] * np.sqrt(n_weights / mechanism["n_steps"])
+    rows = mechanism["expected_rows"]
     if noise > rows:
         warnings.warn(
-            f"noise drowns the signal: the noise of a step is about {noise:,.0f} clipping norms long, over {n_weights:,} "
-            f"weights, and the sum of the gradients of its {rows:,.0f} rows at most that many; raise epsilon, fit more rows, "
-            "or use fewer rnn_units",
+            f"noise drowns the signal: averaged over {mechanism['n_steps']:,} steps it is {noise:,.0f} clipping norms long, "
+            f"over {n_weights:,} weights, and the gradients of a step's {rows:,.0f} rows add up to as many at most; raise epsilon, "
+            "fit more rows, or use fewer rnn_units",
             UserWarning,
             stacklevel=5,
         )
