@@ -165,8 +165,8 @@ def _warn_of_noise(model, settings, mechanism):
     if noise > rows:
         warnings.warn(
             f"noise drowns the signal: averaged over {mechanism['n_steps']:,} steps it is {noise:,.0f} clipping norms long, "
-            f"over {n_weights:,} weights, and the gradients of a step's {rows:,.0f} rows add up to as many at most; raise epsilon, "
-            "fit more rows, or use fewer rnn_units",
+            f"over {n_weights:,} weights, and the gradients of a step's {rows:,.0f} rows add up to as many at most; "
+            "raise epsilon, fit more rows, or use fewer rnn_units",
             UserWarning,
             stacklevel=5,
         )
