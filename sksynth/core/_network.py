@@ -66,7 +66,7 @@ class Noise(NamedTuple):
 class Layer(NamedTuple):
     """What one layer keeps for the backward pass."""
 
-    inputs: tf.Tensor
+    inputs: tf.Tensor | None  # none of our first layer, whose gradients need none
     steps: Steps | Any  # of ours; of Keras' layer the tape that saw it, and its output
     mask: tf.Tensor | float
 
@@ -123,15 +123,37 @@ def read(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, n
     """
     places = shape.slot_of_place
     tokens = tf.gather(tf.transpose(ids + shape.first_token_of_slot[places][None]), order)
-    slots = tf.gather(places, order)
-    said = tf.pad(tf.gather(weights["said"], tokens[:-1]), [[1, 0], [0, 0], [0, 0]])
-    inputs, layers = said + tf.gather(weights["asked"], slots)[:, None], []
-    for index in range(shape.n_layers):
-        mask = 1.0 if noise is None else noise.mask(index, tf.shape(ids)[0], shape.rnn_units)
-        steps = _RUN[shape.loops](shape, weights, index, inputs)
-        layers.append(Layer(inputs, steps, mask))
+    slots, n_rows = tf.gather(places, order), tf.shape(ids)[0]
+    masks = [1.0 if noise is None else noise.mask(index, n_rows, shape.rnn_units) for index in range(shape.n_layers)]
+    hidden, layers = _LAYERS[shape.loops == "xla"](shape, _below_heads(weights), tokens, slots, order, masks)
+    return Reading(hidden, tokens, slots, layers)
+
+
+def _below_heads(weights):
+    """Leave out what layers do not need: XLA takes time for every tensor that it is given."""
+    return {name: value for name, value in weights.items() if not name.startswith(("head", "prior"))}
+
+
+def _layers(shape, weights, tokens, slots, order, masks):
+    """Run all layers from the look-ups to what the heads see, in one piece that XLA can take."""
+    inputs, layers = _LOOK[shape.loops](weights, tokens, slots), []
+    for index, mask in enumerate(masks):
+        steps = _RUN[shape.loops](shape, weights, index, inputs, tf.unstack(tf.shape(tokens)))
+        layers.append(Layer(None if callable(inputs) else inputs, steps, mask))
         inputs = steps.hidden * mask
-    return Reading(_to_places(inputs, order, shape.n_positions), tokens, slots, layers)
+    return _to_places(inputs, order, shape.n_positions), layers
+
+
+def _look_up(weights, tokens, slots):
+    """Return the first layer's inputs."""
+    said = tf.pad(tf.gather(weights["said"], tokens[:-1]), [[1, 0], [0, 0], [0, 0]])
+    return said + tf.gather(weights["asked"], slots)[:, None]
+
+
+def _look_up_by_step(weights, tokens, slots):
+    """Return a function that gives them of one step, so that those of all steps are nowhere written."""
+    said, asked = weights["said"], tf.gather(weights["asked"], slots)
+    return lambda t: tf.where(t > 0, tf.gather(said, tokens[tf.maximum(t - 1, 0)]), 0.0) + asked[t]
 
 
 def _to_places(hidden, order, n_positions):
@@ -152,16 +174,32 @@ def unread(shape: NetworkShape, weights: dict, reading: Reading, order: tf.Tenso
     upstream : tensor, shape (n_positions, n_rows, rnn_units)
         Gradient with respect to `reading.hidden`.
     """
-    gradients, upstream = {}, tf.gather(upstream, order)
-    for index in reversed(range(shape.n_layers)):
-        layer = reading.layers[index]
-        own, upstream = _RERUN[shape.loops](shape, weights, index, layer, upstream * layer.mask)
-        gradients |= own
+    back = _LAYERS_BACK[shape.loops == "xla"]
+    gradients, (made, upstream) = {}, back(shape, _below_heads(weights), reading.layers, order, upstream)
+    for index, (layer, own) in enumerate(zip(reading.layers, made, strict=True)):
+        gradients |= own if shape.loops == "keras" else _our_gradients(index, layer, own if index else upstream)
     said, asked = upstream[1:], tf.reduce_sum(upstream, axis=1)
     return gradients | {
         "said": _sum_by_token(said, reading.tokens[:-1], shape.n_tokens),
         "asked": tf.math.unsorted_segment_sum(asked, reading.slots, shape.n_slots),
     }
+
+
+def _layers_back(shape, weights, layers, order, upstream):
+    """Go back through all layers; return what each layer's gradients are made of, and the gradient of the first's input.
+
+    The gradients are made outside, as the large products that they are take XLA longer.
+    """
+    made, upstream = [], tf.gather(upstream, order)
+    for index, layer in reversed(list(enumerate(layers))):
+        own, upstream = _RERUN[shape.loops](shape, weights, index, layer, upstream * layer.mask)
+        made.append(own)
+    return made[::-1], upstream
+
+
+_LAYERS, _LAYERS_BACK = (
+    {False: function, True: tf.function(function, jit_compile=True, autograph=False)} for function in (_layers, _layers_back)
+)
 
 
 def _sum_by_token(deltas, tokens, n_tokens):
@@ -235,22 +273,30 @@ def _tokens_and_states(shape, rows):
 # One layer forward and backward, by our loops or by Keras' layer
 
 
-def _run_ours(shape, weights, index, inputs):
+def _run_ours(shape, weights, index, inputs, size):
     if index:
         flat = tf.matmul(tf.reshape(inputs, (-1, shape.rnn_units)), weights[f"kernel_{index}"]) + weights[f"bias_{index}"]
-        inputs = tf.reshape(flat, (*tf.unstack(tf.shape(inputs)[:2]), 4 * shape.rnn_units))
-    return _recurrence.forward(inputs, weights[f"recurrent_kernel_{index}"], shape.loops == "xla")
+        inputs = tf.reshape(flat, (*size, 4 * shape.rnn_units)).__getitem__
+    return _recurrence.forward(inputs, *size, weights[f"recurrent_kernel_{index}"])
 
 
 def _rerun_ours(shape, weights, index, layer, upstream):
-    kernel, recurrent_kernel = weights[f"kernel_{index}"], weights[f"recurrent_kernel_{index}"]
-    deltas = _recurrence.backward(upstream, recurrent_kernel, layer.steps, shape.loops == "xla")
+    """Return deltas and the gradient of the inputs; of the first layer, whose inputs are made of tables, they are the same."""
+    deltas = _recurrence.backward(upstream, weights[f"recurrent_kernel_{index}"], layer.steps)
+    if index == 0:
+        return None, deltas
+    back = tf.matmul(tf.reshape(deltas, (-1, 4 * shape.rnn_units)), weights[f"kernel_{index}"], transpose_b=True)
+    return deltas, tf.reshape(back, tf.shape(upstream))
+
+
+def _our_gradients(index, layer, deltas):
     gradients = {f"recurrent_kernel_{index}": weight_gradient(layer.steps.hidden[:-1], deltas[1:])}
     if index == 0:
-        return gradients, deltas
-    gradients |= {f"kernel_{index}": weight_gradient(layer.inputs, deltas), f"bias_{index}": tf.reduce_sum(deltas, (0, 1))}
-    back = tf.matmul(tf.reshape(deltas, (-1, 4 * shape.rnn_units)), kernel, transpose_b=True)
-    return gradients, tf.reshape(back, tf.shape(upstream))
+        return gradients
+    return gradients | {
+        f"kernel_{index}": weight_gradient(layer.inputs, deltas),
+        f"bias_{index}": tf.reduce_sum(deltas, (0, 1)),
+    }
 
 
 def prepare(shape: NetworkShape) -> None:
@@ -276,7 +322,7 @@ def _names(index):
     return [f"kernel_{index}", f"recurrent_kernel_{index}", f"bias_{index}"]
 
 
-def _run_keras(shape, weights, index, inputs):
+def _run_keras(shape, weights, index, inputs, _):
     layer = _keras_layer(shape.rnn_units, inputs.shape[-1])
     own = [weights[name] for name in _names(index)]
     with tf.GradientTape() as tape:
@@ -294,5 +340,6 @@ def _rerun_keras(shape, weights, index, layer, upstream):
     return dict(zip(_names(index), own, strict=True)), back
 
 
+_LOOK = {"graph": _look_up_by_step, "xla": _look_up_by_step, "keras": _look_up}
 _RUN = {"graph": _run_ours, "xla": _run_ours, "keras": _run_keras}
 _RERUN = {"graph": _rerun_ours, "xla": _rerun_ours, "keras": _rerun_keras}
