@@ -20,10 +20,12 @@ def lstm_and_ours(n_steps, units, jit_compile=False):
     layer = keras.layers.LSTM(units, return_sequences=True)
     layer.build((None, n_steps, WIDTH))
 
+    @tf.function(jit_compile=jit_compile)
     def ours(x, upstream, kernel, recurrent_kernel, bias):
         x, upstream = tf.transpose(x, (1, 0, 2)), tf.transpose(upstream, (1, 0, 2))
-        steps = forward(tf.tensordot(x, kernel, 1) + bias, recurrent_kernel, jit_compile)
-        deltas = backward(upstream, recurrent_kernel, steps, jit_compile)
+        projected = tf.tensordot(x, kernel, 1) + bias
+        steps = forward(projected.__getitem__, n_steps, tf.shape(x)[1], recurrent_kernel)
+        deltas = backward(upstream, recurrent_kernel, steps)
         recurrent = weight_gradient(steps.hidden[:-1], deltas[1:])
         back = tf.tensordot(deltas, kernel, [[2], [1]])
         made = [weight_gradient(x, deltas), recurrent, tf.reduce_sum(deltas, (0, 1))]

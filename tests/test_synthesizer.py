@@ -1,11 +1,13 @@
 """Promises of BatchLSTMSynthesizer: every kind of column in and out, sampling, history."""
 
 import itertools
+import os
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
 from pandas.testing import assert_frame_equal
 from sklearn.base import clone
 
@@ -271,6 +273,24 @@ def test_fits_do_not_depend_on_n_jobs(small, fitted_small, capfd):
     np.testing.assert_array_equal(fitted_small.score_samples(small), other.score_samples(small))
     assert_frame_equal(fitted_small.history_.drop(columns="seconds"), other.history_.drop(columns="seconds"))
     assert ("", "") == capfd.readouterr()
+
+
+def test_workers_keep_to_the_threads_that_joblib_grants():
+    """TensorFlow in a worker takes its share of the cores, not all of them."""
+
+    def threads():
+        import sksynth.core  # noqa: F401  it starts TensorFlow
+
+        # isort: split
+        import tensorflow as tf
+
+        own = tf.config.threading
+        taken = own.get_inter_op_parallelism_threads(), own.get_intra_op_parallelism_threads()
+        return taken, int(os.environ["OMP_NUM_THREADS"])
+
+    taken, granted = Parallel(n_jobs=2)([delayed(threads)()])[0]
+
+    assert (granted, granted) == taken
 
 
 def test_a_seed_decides_the_fit(small, synthesizer):

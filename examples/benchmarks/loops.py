@@ -26,7 +26,7 @@ from sksynth.core import _recurrence
 
 def rolled(projected, upstream, kernel):
     """Return the deltas and the recurrent kernel's gradient by the core's loops."""
-    steps = _recurrence.forward(projected, kernel)
+    steps = _recurrence.forward(projected.__getitem__, *projected.shape[:2], kernel)
     deltas = _recurrence.backward(upstream, kernel, steps)
     return deltas, _recurrence.weight_gradient(steps.hidden[:-1], deltas[1:])
 

@@ -64,9 +64,13 @@ def ours(net):
         [tf.constant(rng.standard_normal((*size, width), np.float32)) for size in sizes] for width in (4 * units, units)
     )
 
+    @tf.function(jit_compile=True)
+    def compiled(part, back):
+        steps = _recurrence.forward(part.__getitem__, *part.shape[:2], kernel)
+        return steps, _recurrence.backward(back, kernel, steps)
+
     def loop(part, back):
-        steps = _recurrence.forward(part, kernel, True)
-        deltas = _recurrence.backward(back, kernel, steps, True)
+        steps, deltas = compiled(part, back)
         before, after = tf.reshape(steps.hidden[:-1], (-1, units)), tf.reshape(deltas[1:], (-1, 4 * units))
         return tf.matmul(before, after, transpose_a=True)
 

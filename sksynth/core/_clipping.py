@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from . import _heads
 from ._layout import has_text
-from ._network import NetworkShape, Noise, Reading, find_deltas, read, through_kernel, tokens_and_states
+from ._network import NetworkShape, Noise, Reading, find_deltas, read, sum_by_token, through_kernel, tokens_and_states
 
 SLACK = 1e-5  # by which rows are clipped to less than the norm, so that rounding never leaves more of one
 
@@ -154,7 +154,7 @@ def sums_of(shape: NetworkShape, reading: Reading, parts: Parts, factors: tf.Ten
         sums |= {f"kernel_{index}": kernel, f"recurrent_kernel_{index}": recurrent_kernel, f"bias_{index}": bias[0]}
     looked_up = parts.looked_up * by_row
     return sums | {
-        "embedding": tf.math.unsorted_segment_sum(looked_up[1:], reading.tokens[:-1], shape.n_tokens),
+        "embedding": sum_by_token(looked_up[1:], reading.tokens[:-1], shape.n_tokens),
         "slot_embedding": tf.math.unsorted_segment_sum(tf.reduce_sum(looked_up, 1), reading.slots, shape.n_slots),
     }
 

@@ -66,7 +66,7 @@ class Noise(NamedTuple):
 class Layer(NamedTuple):
     """What one layer keeps for the backward pass."""
 
-    inputs: tf.Tensor
+    inputs: tf.Tensor | None  # none of our first layer, whose gradients need none
     steps: Steps | Any  # of ours; of Keras' layer the tape that saw it, and its output
     mask: tf.Tensor | float
 
@@ -123,15 +123,37 @@ def read(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, n
     """
     places = shape.slot_of_place
     tokens = tf.gather(tf.transpose(ids + shape.first_token_of_slot[places][None]), order)
-    slots = tf.gather(places, order)
-    said = tf.pad(tf.gather(weights["said"], tokens[:-1]), [[1, 0], [0, 0], [0, 0]])
-    inputs, layers = said + tf.gather(weights["asked"], slots)[:, None], []
-    for index in range(shape.n_layers):
-        mask = 1.0 if noise is None else noise.mask(index, tf.shape(ids)[0], shape.rnn_units)
-        steps = _RUN[shape.loops](shape, weights, index, inputs)
-        layers.append(Layer(inputs, steps, mask))
+    slots, n_rows = tf.gather(places, order), tf.shape(ids)[0]
+    masks = [1.0 if noise is None else noise.mask(index, n_rows, shape.rnn_units) for index in range(shape.n_layers)]
+    hidden, layers = _LAYERS[shape.loops == "xla"](shape, _below_heads(weights), tokens, slots, order, masks)
+    return Reading(hidden, tokens, slots, layers)
+
+
+def _below_heads(weights):
+    """Leave out what layers do not need: XLA takes time for every tensor that it is given."""
+    return {name: value for name, value in weights.items() if not name.startswith(("head", "prior"))}
+
+
+def _layers(shape, weights, tokens, slots, order, masks):
+    """Run all layers from the look-ups to what the heads see, in one piece that XLA can take."""
+    inputs, layers = _LOOK[shape.loops](weights, tokens, slots), []
+    for index, mask in enumerate(masks):
+        steps = _RUN[shape.loops](shape, weights, index, inputs, tf.unstack(tf.shape(tokens)))
+        layers.append(Layer(None if callable(inputs) else inputs, steps, mask))
         inputs = steps.hidden * mask
-    return Reading(_to_places(inputs, order, shape.n_positions), tokens, slots, layers)
+    return _to_places(inputs, order, shape.n_positions), layers
+
+
+def _look_up(weights, tokens, slots):
+    """Return the first layer's inputs."""
+    said = tf.pad(tf.gather(weights["said"], tokens[:-1]), [[1, 0], [0, 0], [0, 0]])
+    return said + tf.gather(weights["asked"], slots)[:, None]
+
+
+def _look_up_by_step(weights, tokens, slots):
+    """Return a function that gives them of one step, so that those of all steps are nowhere written."""
+    said, asked = weights["said"], tf.gather(weights["asked"], slots)
+    return lambda t: tf.where(t > 0, tf.gather(said, tokens[tf.maximum(t - 1, 0)]), 0.0) + asked[t]
 
 
 def _to_places(hidden, order, n_positions):
@@ -158,15 +180,22 @@ def find_deltas(
     -------
     deltas : list of tensor, shape (n_times, n_rows, 4 * rnn_units)
     """
+    return _DELTAS[shape.loops == "xla"](shape, _below_heads(weights), reading.layers, order, upstream)
+
+
+def _deltas(shape, weights, layers, order, upstream):
+    """Go back through all layers, in one piece that XLA can take."""
     found, upstream = [], tf.gather(upstream, order)
-    for index in reversed(range(shape.n_layers)):
-        layer = reading.layers[index]
-        recurrent_kernel = weights[f"recurrent_kernel_{index}"]
-        deltas = _recurrence.backward(upstream * layer.mask, recurrent_kernel, layer.steps, shape.loops == "xla")
-        found.insert(0, deltas)
+    for index, layer in reversed(list(enumerate(layers))):
+        found.insert(0, _recurrence.backward(upstream * layer.mask, weights[f"recurrent_kernel_{index}"], layer.steps))
         if index:
-            upstream = tf.ensure_shape(through_kernel(deltas, weights[f"kernel_{index}"]), layer.inputs.shape)
+            upstream = tf.ensure_shape(through_kernel(found[0], weights[f"kernel_{index}"]), layer.inputs.shape)
     return found
+
+
+_LAYERS, _DELTAS = (
+    {False: function, True: tf.function(function, jit_compile=True, autograph=False)} for function in (_layers, _deltas)
+)
 
 
 def through_kernel(deltas: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -177,6 +206,8 @@ def through_kernel(deltas: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 def gradients_of(shape: NetworkShape, reading: Reading, deltas: list[tf.Tensor]) -> dict:
     """Return the gradients of all weights but the heads', those of the tables in place of what they are made of.
+
+    They are made outside of XLA, which takes longer for large products.
 
     Parameters
     ----------
@@ -197,7 +228,7 @@ def gradients_of(shape: NetworkShape, reading: Reading, deltas: list[tf.Tensor])
 def _of_tables(shape, reading, upstream):
     said, asked = upstream[1:], tf.reduce_sum(upstream, axis=1)
     return {
-        "said": tf.math.unsorted_segment_sum(said, reading.tokens[:-1], shape.n_tokens),
+        "said": sum_by_token(said, reading.tokens[:-1], shape.n_tokens),
         "asked": tf.math.unsorted_segment_sum(asked, reading.slots, shape.n_slots),
     }
 
@@ -212,6 +243,14 @@ def _unread(shape, weights, reading, order, upstream):
         own, upstream = _rerun_keras(weights, index, layer, upstream * layer.mask)
         gradients |= own
     return gradients | _of_tables(shape, reading, upstream)
+
+
+def sum_by_token(deltas: tf.Tensor, tokens: tf.Tensor, n_tokens: int) -> tf.Tensor:
+    """Sum the deltas of equal tokens; sorted first, that takes a CPU half the time of `tf.math.unsorted_segment_sum`."""
+    flat = tf.reshape(tokens, (-1,))
+    by_token = tf.argsort(flat, stable=True)
+    rows = tf.reshape(deltas, (-1, deltas.shape[-1]))
+    return tf.sparse.segment_sum(rows, by_token, tf.gather(flat, by_token), num_segments=n_tokens)
 
 
 def row_losses(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -277,11 +316,11 @@ def tokens_and_states(shape: NetworkShape, rows: tf.Tensor) -> tuple[tf.Tensor, 
 # One layer, by our loops or by Keras' layer
 
 
-def _run_ours(shape, weights, index, inputs):
+def _run_ours(shape, weights, index, inputs, size):
     if index:
         flat = tf.matmul(tf.reshape(inputs, (-1, shape.rnn_units)), weights[f"kernel_{index}"]) + weights[f"bias_{index}"]
-        inputs = tf.reshape(flat, (*tf.unstack(tf.shape(inputs)[:2]), 4 * shape.rnn_units))
-    return _recurrence.forward(inputs, weights[f"recurrent_kernel_{index}"], shape.loops == "xla")
+        inputs = tf.reshape(flat, (*size, 4 * shape.rnn_units)).__getitem__
+    return _recurrence.forward(inputs, *size, weights[f"recurrent_kernel_{index}"])
 
 
 def prepare(shape: NetworkShape) -> None:
@@ -307,7 +346,7 @@ def _names(index):
     return [f"kernel_{index}", f"recurrent_kernel_{index}", f"bias_{index}"]
 
 
-def _run_keras(shape, weights, index, inputs):
+def _run_keras(shape, weights, index, inputs, _):
     layer = _keras_layer(shape.rnn_units, inputs.shape[-1])
     own = [weights[name] for name in _names(index)]
     with tf.GradientTape() as tape:
@@ -325,4 +364,5 @@ def _rerun_keras(weights, index, layer, upstream):
     return dict(zip(_names(index), own, strict=True)), back
 
 
+_LOOK = {"graph": _look_up_by_step, "xla": _look_up_by_step, "keras": _look_up}
 _RUN = {"graph": _run_ours, "xla": _run_ours, "keras": _run_keras}

@@ -57,4 +57,12 @@ def quiet_import() -> None:
     with _stderr_aside():
         import tensorflow as tf
 
+        _keep_to_threads(tf.config.threading, os.environ.get("OMP_NUM_THREADS", ""))
         tf.config.list_logical_devices()
+
+
+def _keep_to_threads(threading, granted: str) -> None:
+    """Take no more threads than joblib grants a worker; left to itself TensorFlow takes all cores, in every worker."""
+    if granted.isdecimal() and int(granted) > 0:
+        threading.set_inter_op_parallelism_threads(int(granted))
+        threading.set_intra_op_parallelism_threads(int(granted))

@@ -1,5 +1,6 @@
 """The recurrence of an LSTM over all steps, and its gradient by hand."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,28 +15,39 @@ class Steps(NamedTuple):
     cells: tf.Tensor  # shape (n_steps, n_rows, units)
 
 
-def forward(projected: tf.Tensor, recurrent_kernel: tf.Tensor, jit_compile: bool = False) -> Steps:
-    """Run an LSTM whose input projections are already made, from zero states.
+def forward(projected: Callable, n_steps: int | tf.Tensor, n_rows: int | tf.Tensor, recurrent_kernel: tf.Tensor) -> Steps:
+    """Run an LSTM from zero states; what goes in is already multiplied by its kernel.
 
     Only ``h @ recurrent_kernel`` stays in the loop. Gates are in the order of `keras.layers.LSTM` (input, forget,
     candidate, output), to which this is equal up to rounding. One sigmoid serves all four: tanh(x) = 2 sigmoid(2 x) - 1.
 
     Parameters
     ----------
-    projected : tensor, shape (n_steps, n_rows, 4 * units)
-        Inputs times kernel plus bias.
+    projected : callable
+        Gives a step's inputs times kernel plus bias, shape (n_rows, 4 * units).
+    n_steps, n_rows : int or tensor
     recurrent_kernel : tensor, shape (units, 4 * units)
-    jit_compile : bool, default=False
-        Compile the loop with XLA: about half a second once per shape.
 
     Returns
     -------
     steps : Steps
     """
-    return Steps(*_FORWARD[jit_compile](projected, recurrent_kernel))
+    units = recurrent_kernel.shape[0]
+    scale, zeros = np.repeat(np.float32([1, 1, 2, 1]), units), tf.zeros((n_rows, units))
+
+    def step(t, h, c, *stacks):
+        gates = tf.sigmoid((projected(t) + tf.matmul(h, recurrent_kernel)) * scale)
+        i, f, g, o = _split(gates)
+        c = f * c + i * (2.0 * g - 1.0)
+        h = o * tf.tanh(c)
+        return (t + 1, h, c, *(stack.write(t, made) for stack, made in zip(stacks, (h, gates, c), strict=True)))
+
+    stacks = [_stack(n_steps, zeros.shape[0], width * units) for width in (1, 4, 1)]
+    end = tf.while_loop(lambda t, *_: t < n_steps, step, (0, zeros, zeros, *stacks))
+    return Steps(*(stack.stack() for stack in end[3:]))
 
 
-def backward(upstream: tf.Tensor, recurrent_kernel: tf.Tensor, steps: Steps, jit_compile: bool = False) -> tf.Tensor:
+def backward(upstream: tf.Tensor, recurrent_kernel: tf.Tensor, steps: Steps) -> tf.Tensor:
     """Return the gradient with respect to the input projections: the deltas of every step and row.
 
     Every other gradient is one matrix product of these with what went in: see `weight_gradient`.
@@ -46,40 +58,12 @@ def backward(upstream: tf.Tensor, recurrent_kernel: tf.Tensor, steps: Steps, jit
         Gradient with respect to the hidden states, as far as it does not come through later steps.
     recurrent_kernel : tensor, shape (units, 4 * units)
     steps : Steps
-    jit_compile : bool, default=False
-        As in `forward`.
 
     Returns
     -------
     deltas : tensor, shape (n_steps, n_rows, 4 * units)
     """
-    return _BACKWARD[jit_compile](upstream, recurrent_kernel, *steps)
-
-
-def weight_gradient(inputs: tf.Tensor, deltas: tf.Tensor) -> tf.Tensor:
-    """Return the gradient of the kernel that took the inputs to where the deltas are, in one product over all steps."""
-    width, outputs = inputs.shape[-1], deltas.shape[-1]
-    return tf.matmul(tf.reshape(inputs, (-1, width)), tf.reshape(deltas, (-1, outputs)), transpose_a=True)
-
-
-def _forward(projected, recurrent_kernel):
-    n_steps, units = tf.shape(projected)[0], recurrent_kernel.shape[0]
-    scale = np.repeat(np.float32([1, 1, 2, 1]), units)
-    zeros = tf.zeros((tf.shape(projected)[1], units), projected.dtype)
-
-    def step(t, h, c, *stacks):
-        gates = tf.sigmoid((projected[t] + tf.matmul(h, recurrent_kernel)) * scale)
-        i, f, g, o = _split(gates)
-        c = f * c + i * (2.0 * g - 1.0)
-        h = o * tf.tanh(c)
-        return (t + 1, h, c, *(stack.write(t, made) for stack, made in zip(stacks, (h, gates, c), strict=True)))
-
-    stacks = [_stack(projected, width * units) for width in (1, 4, 1)]
-    end = tf.while_loop(lambda t, *_: t < n_steps, step, (0, zeros, zeros, *stacks))
-    return tuple(stack.stack() for stack in end[3:])
-
-
-def _backward(upstream, recurrent_kernel, hidden, gates, cells):
+    hidden, gates, cells = steps
     n_steps, zeros = tf.shape(hidden)[0], tf.zeros_like(hidden[0])
     before, squashed = tf.concat([zeros[None], cells[:-1]], 0), tf.tanh(cells)
     i, f, g, o = _split(gates)
@@ -94,8 +78,14 @@ def _backward(upstream, recurrent_kernel, hidden, gates, cells):
         delta = tf.concat([dc, dc, dc, dh], 1) * slopes[t]
         return t - 1, tf.matmul(delta, recurrent_kernel, transpose_b=True), dc * f[t], deltas.write(t, delta)
 
-    start = (n_steps - 1, zeros, zeros, _stack(gates, gates.shape[2]))
+    start = (n_steps - 1, zeros, zeros, _stack(n_steps, *gates.shape[1:]))
     return tf.while_loop(lambda t, *_: t >= 0, step, start)[3].stack()
+
+
+def weight_gradient(inputs: tf.Tensor, deltas: tf.Tensor) -> tf.Tensor:
+    """Return the gradient of the kernel that took the inputs to where the deltas are, in one product over all steps."""
+    width, outputs = inputs.shape[-1], deltas.shape[-1]
+    return tf.matmul(tf.reshape(inputs, (-1, width)), tf.reshape(deltas, (-1, outputs)), transpose_a=True)
 
 
 def _split(gates):
@@ -103,9 +93,5 @@ def _split(gates):
     return [gates[..., gate * units : (gate + 1) * units] for gate in range(4)]
 
 
-def _stack(like, width):
-    return tf.TensorArray(like.dtype, tf.shape(like)[0], element_shape=(like.shape[1], width))
-
-
-_FORWARD = {False: _forward, True: tf.function(_forward, jit_compile=True, autograph=False)}
-_BACKWARD = {False: _backward, True: tf.function(_backward, jit_compile=True, autograph=False)}
+def _stack(n_steps, n_rows, width):
+    return tf.TensorArray(tf.float32, n_steps, element_shape=(n_rows, width))
