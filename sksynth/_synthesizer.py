@@ -52,7 +52,7 @@ class BatchLSTMSynthesizer(BaseEstimator):
         ``schema="private"`` says so of all columns.
     min_frequency : int, default=5
         Values of a category that are in fewer rows are neither stored nor sampled, and the bounds of numbers and dates lie
-        where at least as many rows are at or beyond them.
+        where at least as many rows are at or beyond them. Of no account with `epsilon`, where rows are counted with noise.
     epsilon : float, default=None
         Fit with differential privacy: everything that the fitted object holds, and everything sampled from it, is
         (epsilon, delta)-differentially private, the unit being one row. See `privacy_statement_`. None: no privacy.
@@ -348,11 +348,14 @@ class BatchLSTMSynthesizer(BaseEstimator):
                 )
         if self.text_model is not None:
             self._check_template()
+        if self.epsilon is None and self.delta is not None:
+            raise ValueError(
+                f"delta={self.delta!r} is set, but not epsilon, so that nothing would be private: set both, or none"
+            )
         if self.epsilon is not None and self.text_model is not None:
             check_budget(self.text_model)
 
     def _check_template(self) -> None:
-        self.text_model._check_parameters()
         if self.text_model.tokenizer is not None:
             raise ValueError(
                 f"tokenizer is set on text_model ({self.text_model.tokenizer!r}), but the synthesizer gives every batch a "
@@ -366,6 +369,7 @@ class BatchLSTMSynthesizer(BaseEstimator):
                     f"{name} is set on text_model ({value!r}), but belongs to the synthesizer "
                     f"({own}={getattr(self, own)!r}): {_WHY[name]}"
                 )
+        self.text_model._check_parameters()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")

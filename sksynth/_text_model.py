@@ -394,6 +394,11 @@ class LSTMTextModel(BaseEstimator):
             )
         if self.epsilon is not None or self.noise_multiplier is not None:
             check_budget(self)
+        elif self.delta is not None:
+            raise ValueError(
+                f"delta={self.delta!r} is set, but neither epsilon nor noise_multiplier, so that nothing would be private: "
+                "set one of them, or leave delta None"
+            )
         if self.early_stopping is True and self.validation_fraction == 0:
             raise ValueError(
                 "early_stopping=True of LSTMTextModel needs rows to watch, got validation_fraction=0: "

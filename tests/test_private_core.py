@@ -19,7 +19,7 @@ from sksynth.privacy import audit_mechanism, compute_epsilon
 CITY = compile_slots(["city"], [14], lambda *_: 0)
 PAIR = compile_slots(["part", "rest"], [3, 4], lambda index, state, token: token if index == 0 or token <= state else None)
 NOTE = Run((Slot("note", np.array([[1, 0, 0], [1, -1, -1]], np.int16), repeat=3),))  # token 0 ends the note
-TABLE, TEXT = Grammar((CITY, PAIR)), Grammar((PAIR, NOTE, CITY))
+TABLE, TEXT, SINGLE = Grammar((CITY, PAIR)), Grammar((PAIR, NOTE, CITY)), Grammar((CITY,))
 NO_DROPOUT = _network.Noise(tf.zeros(2, tf.int32), tf.constant(0.0))
 
 
@@ -86,7 +86,7 @@ def difference(a, b):
 
 shapes = st.fixed_dictionaries(
     {
-        "grammar": st.sampled_from([TABLE, TEXT]), "n_rows": st.integers(1, 6), "units": st.integers(1, 7),
+        "grammar": st.sampled_from([TABLE, TEXT, SINGLE]), "n_rows": st.integers(1, 6), "units": st.integers(1, 7),
         "width": st.integers(1, 5), "n_layers": st.integers(1, 2), "seed": st.integers(0, 2**20),
     }
 )  # fmt: skip
@@ -219,6 +219,12 @@ def test_a_row_that_is_not_finite_contributes_nothing(grammar):
     found = case.clipped()
     assert all(np.isfinite(own).all() for own in found.values())
     assert difference(found, case.clipped(expected)) <= 1e-6
+
+
+def test_a_row_without_a_gradient_contributes_nothing():
+    """Where nothing is left to choose the gradient is zero, and stays a number."""
+    case = Case(Grammar((compile_slots(["constant"], [1], lambda *_: 0),)), 3)
+    assert norm_of(case.clipped()) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_rows_that_fill_a_chunk_contribute_nothing():

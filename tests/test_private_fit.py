@@ -178,6 +178,7 @@ def test_the_schema_shows_no_count_of_the_data(fitted):
         ({"text_model": LSTMTextModel(epsilon=1.0)}, ValueError, r"epsilon is set on text_model \(1.0\).*share one budget"),
         ({"text_model": LSTMTextModel(delta=1e-7)}, ValueError, "delta is set on text_model"),
         ({"text_model": LSTMTextModel(noise_multiplier=1.0)}, ValueError, "noise_multiplier is set on text_model"),
+        ({"delta": 1e-6}, ValueError, "delta=1e-06 is set, but not epsilon"),
         ({"schema": "private"}, ValueError, "'private' is for fits with epsilon"),
         ({"schema": {"flag": "private"}}, TypeError, "column 'flag'.*it needs epsilon"),
     ],
@@ -242,6 +243,8 @@ def test_noise_can_be_given_in_place_of_epsilon(table, tiny):
     small, large = (tiny(tokenizer=tokenizer, noise_multiplier=noise).fit(table[["flag"]]) for noise in (4.0, 8.0))
     assert large.epsilon_ < small.epsilon_ < np.inf
     assert small.training_["noise_multiplier"] == 4.0
+    with pytest.raises(ValueError, match="delta=1e-06 is set, but neither epsilon"):
+        tiny(tokenizer=tokenizer, delta=1e-6).fit(table[["flag"]])
     with pytest.raises(ValueError, match="say the same twice"):
         tiny(tokenizer=tokenizer, noise_multiplier=1.0, epsilon=1.0).fit(table[["flag"]])
     with pytest.raises(ValueError, match="pass schema, a dict such as"):

@@ -10,6 +10,7 @@ FEW_TICKS = 256  # a line of so few values is counted value by value
 BRANCHES = 64  # parts into which a cell is divided
 MAX_LEVELS = 4
 FLOOR = 0.1  # standard deviations of noise that a value of a public domain has at least, so that none is taken for impossible
+END_STANDS_OUT = 3.0  # standard deviations that the rows of an end of the line have to exceed
 STANDS_OUT = 4.0  # standard deviations of noise from which a part of a cell is told from the rest of the cell
 
 
@@ -28,7 +29,9 @@ def n_levels(n_ticks: int) -> int:
     return int(min(np.ceil(np.log(n_ticks) / np.log(BRANCHES)), MAX_LEVELS))
 
 
-def noisy_leaves(ticks: np.ndarray, n_ticks: int, scale: float, rng: np.random.Generator, total: float) -> Leaves:
+def noisy_leaves(
+    ticks: np.ndarray, n_ticks: int, scale: float, rng: np.random.Generator, total: float, trim: bool = False
+) -> Leaves:
     """Count rows by stretches of the line ``0 .. n_ticks - 1``, with noise.
 
     The line is divided into equal parts; each part that stands out of the noise is divided again. Every row is counted once
@@ -43,6 +46,9 @@ def noisy_leaves(ticks: np.ndarray, n_ticks: int, scale: float, rng: np.random.G
     rng : Generator
     total : float
         About the number of rows; public, or released already.
+    trim : bool, default=False
+        Leave out both ends of the line as far as their counts may be nothing but noise; else every value of a line of few
+        has some rows.
     """
     levels, branches = n_levels(n_ticks), n_ticks if n_ticks <= FEW_TICKS else BRANCHES
     first, last = np.zeros(1, np.int64), np.full(1, n_ticks - 1, np.int64)
@@ -52,8 +58,10 @@ def noisy_leaves(ticks: np.ndarray, n_ticks: int, scale: float, rng: np.random.G
         edges = _edges(first, last, branches)  # (n_nodes, branches + 1): parts begin here, the last is where the node ends
         noisy = noisy_counts(_count(ticks, edges), scale, rng)
         if level == 0:
-            found = nonnegative(noisy[0], total)[None]
-            found = np.maximum(found, FLOOR * scale * (levels == 1))
+            inside = _inside(noisy[0], scale) if trim else slice(None)
+            found = np.zeros_like(noisy)
+            found[0, inside] = nonnegative(noisy[0, inside], total)
+            found = np.maximum(found, FLOOR * scale * (levels == 1 and not trim))
             apart = found > 0
         else:
             apart = (noisy > STANDS_OUT * scale) & (np.diff(edges, axis=1) > 0)
@@ -66,6 +74,14 @@ def noisy_leaves(ticks: np.ndarray, n_ticks: int, scale: float, rng: np.random.G
         if not len(first):
             break
     return Leaves(*(np.concatenate(sides) for sides in zip(*done, strict=True)))
+
+
+def _inside(noisy, scale):
+    """Return the parts that are left when both ends are cut as far as the rows in them may be noise."""
+    noise = END_STANDS_OUT * scale * np.sqrt(np.arange(1, len(noisy) + 1))
+    sides = noisy, noisy[::-1]
+    first, last = (np.flatnonzero((np.cumsum(side) > noise) | (side > noise[0])) for side in sides)
+    return slice(first[0], len(noisy) - last[0]) if len(first) and len(last) else slice(None)
 
 
 def _edges(first, last, branches):

@@ -86,14 +86,24 @@ def release(frame: pd.DataFrame, schema: Any, ledger: Ledger, epsilon: float | N
         n_rows = noisy_total(n_rows, own, rng)
         ledger.add("number of rows", "Laplace mechanism", laplace_event(own), covers="the number of rows", epsilon=own)
         fields, known = _release_domains(frame, fields, private, n_rows, noise, ledger, rng)
-    shapes = _release_shapes(frame, fields, known, n_rows, noise, ledger, rng)
+    shapes = _release_shapes(frame, fields, known, private, n_rows, noise, ledger, rng)
     fields = {column: _without_missing(field, schema, column, shapes[column]) for column, field in fields.items()}
     size = int(np.clip(n_rows, *STANDIN_ROWS))
     standin = pd.DataFrame(
         {column: _column(shapes[column], fields[column], frame[column].dtype, size) for column in frame.columns}
     )
     standin.columns = frame.columns
+    fields = {column: _narrowed(field, standin[column]) if column in private else field for column, field in fields.items()}
     return Release(Schema(fields), standin, n_rows, not private, public)
+
+
+def _narrowed(field, values):
+    """Return a private field with the bounds of the stand-in, which are nearer than the powers of two or the years."""
+    present = values.dropna()
+    if field.kind not in ("number", "datetime") or not len(present):
+        return field
+    kind = type(field.low) if field.kind == "number" else pd.Timestamp
+    return field.replace(low=kind(present.min()), high=kind(present.max()))
 
 
 def _without_missing(field, schema, column, shape):
@@ -280,7 +290,7 @@ def _line_of(field, column):
     return Line(scale_of(field, str(column), np.nan)) if field.kind == "number" else None
 
 
-def _release_shapes(frame, fields, known, n_rows, noise, ledger, rng):
+def _release_shapes(frame, fields, known, private, n_rows, noise, ledger, rng):
     """Return the shape of every column; those of private categories, `known`, are released already."""
     shapes = {column: Shape(counts[0], counts=counts[1:]) for column, counts in known.items()}
     lines = {column: _line_of(field, column) for column, field in fields.items() if column not in known}
@@ -292,7 +302,7 @@ def _release_shapes(frame, fields, known, n_rows, noise, ledger, rng):
     scale = noise * np.sqrt(depth)
     for column, line in lines.items():
         count = _shape_of_line if line else _shape_of_values
-        shapes[column] = count(frame[column], fields[column], line, n_rows, scale, rng)
+        shapes[column] = count(frame[column], fields[column], line, n_rows, scale, rng, column in private)
     ledger.add(
         "shapes", "Gaussian mechanism", gaussian_event(noise),
         covers=f"the distribution of each of {len(lines)} columns alone",
@@ -301,7 +311,7 @@ def _release_shapes(frame, fields, known, n_rows, noise, ledger, rng):
     return shapes
 
 
-def _shape_of_values(values, field, line, n_rows, scale, rng):
+def _shape_of_values(values, field, line, n_rows, scale, rng, is_private):
     """Count missing cells, others and every value of the public domain, all in one histogram."""
     missing = values.isna().to_numpy()
     domain = _domain(field)
@@ -321,12 +331,12 @@ def _domain(field):
     return (False, True) if field.kind == "boolean" else getattr(field, "categories", ())
 
 
-def _shape_of_line(values, field, line, n_rows, scale, rng):
+def _shape_of_line(values, field, line, n_rows, scale, rng, is_private):
     ticks, missing = line.ticks(values)
     n_missing = 0.0
     if field.nullable:
         n_missing = _certain(float(np.clip(noisy_counts(missing.sum(), scale, rng), 0, n_rows)), scale)
-    return Shape(n_missing, line=line, leaves=noisy_leaves(ticks, line.n_ticks, scale, rng, n_rows - n_missing))
+    return Shape(n_missing, line=line, leaves=noisy_leaves(ticks, line.n_ticks, scale, rng, n_rows - n_missing, is_private))
 
 
 # The stand-in
