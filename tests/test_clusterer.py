@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sksynth import _association
 from sksynth._clusterer import ColumnClusterer, _pack
 
 
@@ -354,3 +355,55 @@ def test_it_clones_pickles_and_works_in_a_pipeline():
     pd.testing.assert_frame_equal(clusterer.transform(X), copy.transform(X))
     assert 4 == clone(clusterer).max_columns
     assert list(clusterer.transform(X)) == list(make_pipeline(ColumnClusterer(4)).fit_transform(X))
+
+
+# Private association
+
+
+def test_noisy_association_finds_what_belongs_together():
+    """With noise, from categories of public levels, columns that follow from each other still come together."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 4, (2, 20_000))
+    kind = pd.CategoricalDtype(range(4))
+    table = pd.DataFrame({"a": a, "b": b, "a_again": a, "b_turned": 3 - b}).astype(kind)
+    clusterer = ColumnClusterer(max_columns=2, noise_multiplier=10.0).fit(table)
+
+    assert clusterer.batches_ == [["a", "a_again"], ["b", "b_turned"]]
+    assert clusterer.privacy_event_.noise_multiplier == 10.0
+    association = clusterer.association_.to_numpy()
+    assert np.array_equal(association, association.T)
+    assert ((association >= 0) & (association <= 1)).all()
+
+
+def test_noise_comes_from_no_seed():
+    """Two private fits of one random_state measure different associations."""
+    a = np.arange(400) % 2 == 0
+    table = pd.DataFrame({"a": a, "b": np.where(np.arange(400) % 5 > 0, a, ~a)})
+    first, second = (
+        ColumnClusterer(max_columns=1, noise_multiplier=5.0, random_state=0).fit(table).association_ for _ in range(2)
+    )
+    assert not first.equals(second)
+
+
+def test_noise_needs_levels_that_are_public():
+    """Columns whose values would be read from the data are refused with the remedy; a fit without noise leaves no event."""
+    table = pd.DataFrame({"a": [1.0, 2.0], "b": [True, False]})
+    with pytest.raises(ValueError, match="column 'a': noise_multiplier needs columns whose values are public.*pandas.cut"):
+        ColumnClusterer(noise_multiplier=1.0).fit(table)
+    with pytest.raises(ValueError, match="'noise_multiplier' parameter"):
+        ColumnClusterer(noise_multiplier=0.0).fit(table)
+    assert not hasattr(ColumnClusterer().fit(table), "privacy_event_")
+
+
+@pytest.mark.parametrize("row", range(0, 30, 7))
+def test_a_row_changes_what_noise_is_added_to_by_its_scale(row, monkeypatch):
+    """A row less changes the counts by a matrix whose norm, times the multiplier, is the noise's standard deviation."""
+    seen = []
+    monkeypatch.setattr(_association, "noisy_counts", lambda counts, scale, rng: seen.append((counts, scale)) or counts)
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({f"c{n_codes}": pd.Categorical(rng.integers(0, n_codes, 30)) for n_codes in (2, 3, 5)})
+    for part in (table, table.drop(index=row)):
+        ColumnClusterer(max_columns=1, noise_multiplier=2.0).fit(part)
+
+    (whole, scale), (less, _) = seen
+    assert np.linalg.norm(whole - less) * 2.0 == pytest.approx(scale)
