@@ -388,7 +388,7 @@ def test_noise_comes_from_no_seed():
 def test_noise_needs_levels_that_are_public():
     """Columns whose values would be read from the data are refused with the remedy; a fit without noise leaves no event."""
     table = pd.DataFrame({"a": [1.0, 2.0], "b": [True, False]})
-    with pytest.raises(ValueError, match="column 'a': noise_multiplier needs columns whose values are public.*pandas.cut"):
+    with pytest.raises(ValueError, match=r"column 'a': noise_multiplier needs columns whose values are public.*pandas.cut"):
         ColumnClusterer(noise_multiplier=1.0).fit(table)
     with pytest.raises(ValueError, match="'noise_multiplier' parameter"):
         ColumnClusterer(noise_multiplier=0.0).fit(table)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Time of a private training step: ours beside our plain step of the same rows, and Opacus' beside torch's plain step.
 
-private_step.py [--out private_step.json] [--table TABLE.csv] [--units 64] [--batch 256 512] [--opacus-python P]
+private_step.py [--out private_step.json] [--table TABLE.csv] [--units 64] [--batch 544 2048] [--chunk 544] [--opacus-python P]
 
 The network is that of step.py. Our private step draws rows, clips each row's gradient, sums, adds noise and moves the weights;
-it draws exactly the rows of the plain step here, so that both compute as much. *clipped sum* is the part of it that TensorFlow
-runs. Opacus (DPLSTM, GradSampleModule and DPOptimizer) runs in an interpreter of its own; see peers.sh, environment "mostly".
+it draws exactly the rows of the plain step here, so that both compute as much, and computes them in chunks, as in fit. *clipped
+sum* is the part of it that TensorFlow runs, for all rows in one chunk. Opacus (DPLSTM, GradSampleModule and DPOptimizer) runs in an interpreter of its own; see peers.sh, environment "mostly".
 """
 
 import json
@@ -26,7 +26,7 @@ import tensorflow as tf
 HERE = Path(__file__).resolve().parent
 
 
-def candidates(net):
+def candidates(net, chunk):
     """Return our plain step, our private step, and what of the latter TensorFlow runs."""
     from sksynth.core import _dp_sgd, _engine
     from sksynth.core._model import parts_of
@@ -39,7 +39,7 @@ def candidates(net):
     reach = np.full(len(parts_of(net.shape.groups, n_rows)) - 1, net.shape.n_positions, np.int32)
     train, data = tf.function(plain.train_step), (rows, tf.constant(net.order), tf.constant(reach))
     mechanism = _dp_sgd.Mechanism(0.1, 1.0, 1.0, 1, float(n_rows))
-    steps = _dp_sgd._Steps(private, net.rows, net.order, n_rows, mechanism)
+    steps = _dp_sgd._Steps(private, net.rows, net.order, min(chunk, n_rows), mechanism)
     steps.noise.choose = lambda total, rate: np.arange(n_rows)
     real, norm = tf.ones(n_rows), tf.constant(1.0)
 
@@ -67,7 +67,7 @@ def opacus(net, python, rounds, steps):
 def measure(table, units, batch, options):
     """Time all candidates of one size, and print what was found."""
     net = network(table, units, batch)
-    _, times = timed(candidates(net), options.rounds, options.steps)
+    _, times = timed(candidates(net, options.chunk), options.rounds, options.steps)
     medians = {name: statistics.median(own) for name, own in times.items()}
     if options.opacus_python:
         medians |= opacus(net, options.opacus_python, options.rounds, options.steps)
@@ -81,7 +81,8 @@ def main():
         __doc__,
         "private_step.json",
         units=whole([64], nargs="+"),
-        batch=whole([256, 512], nargs="+"),
+        batch=whole([544, 2048], nargs="+"),
+        chunk=whole(544, help="rows that a private step computes at a time"),
         rounds=whole(9),
         steps=whole(5, help="per round and candidate"),
         opacus_python={"help": "interpreter that has torch and Opacus"},

@@ -80,7 +80,7 @@ def _inside(noisy, scale):
     """Return the parts that are left when both ends are cut as far as the rows in them may be noise."""
     noise = END_STANDS_OUT * scale * np.sqrt(np.arange(1, len(noisy) + 1))
     sides = noisy, noisy[::-1]
-    first, last = (np.flatnonzero((np.cumsum(side) > noise) | (side > noise[0])) for side in sides)
+    first, last = (np.flatnonzero((np.cumsum(side) > noise) | (side > STANDS_OUT * scale)) for side in sides)
     return slice(first[0], len(noisy) - last[0]) if len(first) and len(last) else slice(None)
 
 

@@ -1,0 +1,169 @@
+"""Domains of columns that the caller keeps private: found from counts with noise."""
+
+import numpy as np
+import pandas as pd
+
+from .. import _values
+from .._values import typed_counts
+from ..fields import Field
+from ..privacy._ledger import Ledger, gaussian_event
+from ..privacy._mechanisms import noisy_counts, selection_threshold
+from ._schema import complete_publicly, private_kind
+
+DELTA_SHARE = 0.1  # of delta, for the values of private categories
+SURELY = 4.0  # standard deviations from which a count is no noise
+MOST_SURELY = 5.5  # the same for a bound, which one of hundreds of counts would move far
+EXPONENTS = np.arange(-30, 64)  # of the powers of two between which private bounds of numbers lie
+YEARS = np.arange(1678, 2262)  # in which private bounds of dates lie
+PLACES = 7  # numbers of decimal places that private precision tells apart, from 0; beyond, a column is continuous
+
+
+def release_domains(
+    frame: pd.DataFrame, private: list, n_rows: int, noise: float, ledger: Ledger, rng: np.random.Generator
+) -> tuple[dict, dict]:
+    """Release the domains of private columns, and enter in the ledger what they cost.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    private : list
+        Names of the columns.
+    n_rows : int
+        Noisy.
+    noise : float
+        Noise multiplier of all of them together.
+    ledger : Ledger
+    rng : Generator
+
+    Returns
+    -------
+    fields : dict of column to Field
+        Complete.
+    known : dict of column to ndarray
+        Of categories, the noisy counts of missing cells, of all others, and of each value.
+    """
+    kinds = {column: private_kind(frame[column].dtype, column) for column in private}
+    questions = {column: _questions(frame[column], kinds[column].kind, column) for column in private}
+    n_counts = sum(len(own) for own in questions.values())
+    selected = [column for column in private if kinds[column].kind == "category"]
+    scale, delta = noise * np.sqrt(n_counts), DELTA_SHARE * ledger.delta * bool(selected)
+    threshold = selection_threshold(scale, delta, len(selected)) if selected else np.inf
+    fields: dict[object, Field] = {}
+    known: dict[object, np.ndarray] = {}
+    for column, kind in kinds.items():
+        answers = [noisy_counts(counts, scale, rng) for counts in questions[column]]
+        if kind.kind == "category":
+            field, known[column] = _select(frame[column], kind, answers[0], scale, threshold, n_rows)
+        else:
+            field = _PRIVATE_FIELD[kind.kind](kind, answers, scale)
+        fields[column] = complete_publicly(field, frame[column].dtype, column).replace(n_folded=field.n_folded or 0)
+    if n_counts:
+        ledger.add(
+            "domains", "Gaussian mechanism" + ", thresholded" * bool(selected), gaussian_event(noise), delta=delta,
+            covers=f"categories, bounds and precision of {len(private)} columns",
+            noise_multiplier=noise, counts_per_row=n_counts,
+            **({"threshold": round(threshold, 1)} if selected else {}),
+        )  # fmt: skip
+    return fields, known
+
+
+def _questions(values, kind, column):
+    """Return arrays of counts, in each of which a row counts once at most: from these follows a private column's domain."""
+    if kind == "category":
+        return [np.append(typed_counts(values)[1], values.isna().sum())]
+    if kind == "boolean":
+        return []
+    if kind == "datetime":
+        stamps = values.dropna()
+        years = np.clip(stamps.dt.year.to_numpy(), YEARS[0], YEARS[-1]) - YEARS[0]
+        return [
+            np.bincount(years, minlength=len(YEARS)),
+            np.bincount(_resolutions(stamps), minlength=len(_values.NANOSECONDS)),
+        ]
+    numbers, missing = _values.numbers(values, column)
+    present = numbers[~missing].astype(np.float64)
+    counted = [np.bincount(_magnitudes(present), minlength=2 * len(EXPONENTS) + 1)]
+    if pd.api.types.is_float_dtype(values.dtype):
+        counted.append(np.bincount(_decimals(present), minlength=PLACES + 1))
+    return counted
+
+
+def _select(values, field, noisy, scale, threshold, n_rows):
+    """Return the field with the values whose noisy count reaches the threshold, and those counts: values, missing, other."""
+    distinct, keep = typed_counts(values)[0], noisy[:-1] >= threshold
+    kept = tuple(value for value, kept in zip(distinct, keep, strict=True) if kept)
+    missing = certain(noisy[-1], scale)
+    folded = max(n_rows - noisy[:-1][keep].sum() - missing, 0.0)
+    return field.replace(categories=kept, n_folded=round(folded)), np.array([missing, folded, *noisy[:-1][keep]])
+
+
+def _magnitudes(values):
+    """Index of the power of two that each number lies above, from the most negative to the most positive; zero in between."""
+    size = np.abs(values)
+    with np.errstate(divide="ignore"):
+        power = np.where(size > 0, np.clip(np.floor(np.log2(size)), EXPONENTS[0], EXPONENTS[-1]) - EXPONENTS[0] + 1, 0)
+    return (np.sign(values) * power + len(EXPONENTS)).astype(int)
+
+
+def _decimals(values):
+    """Number of decimal places that each number needs, `PLACES` if more than can be told apart."""
+    needed = np.full(len(values), PLACES)
+    for places in reversed(range(PLACES)):
+        needed[np.round(values, places) == values] = places
+    return needed
+
+
+def _resolutions(stamps):
+    """Index into the resolutions, coarse to fine, of the one that each date needs."""
+    needed = np.full(len(stamps), len(_values.NANOSECONDS) - 1)
+    for index, resolution in reversed(list(enumerate(_values.NANOSECONDS))):
+        needed[(stamps.dt.floor(resolution) == stamps).to_numpy()] = index
+    return needed
+
+
+def _finest(noisy, scale):
+    """Index of the first entry beyond which the rows are no more than noise."""
+    beyond = noisy[::-1].cumsum()[::-1]
+    certain = beyond > SURELY * scale * np.sqrt(np.arange(len(noisy), 0, -1))
+    return int(np.flatnonzero(certain).max(initial=0))
+
+
+def _private_number(field, answers, scale):
+    found = np.flatnonzero(answers[0] > MOST_SURELY * scale) - len(EXPONENTS)
+    whole = len(answers) == 1
+    if not len(found):
+        return field.replace(low=0, high=0)
+    low, high = _edge(found[0], outer=found[0] < 0), _edge(found[-1], outer=found[-1] > 0)
+    if whole:
+        bounds = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
+        return field.replace(low=int(np.clip(low, *bounds)), high=min(int(high), bounds[1]))
+    places = _finest(answers[1], scale)
+    return field.replace(low=low, high=high, precision="continuous" if places == PLACES else places)
+
+
+def _edge(index, outer):
+    """Bound of a stretch between powers of two: the outer one, or the one nearer to zero."""
+    if index == 0:
+        return 0.0
+    power = EXPONENTS[0] + abs(int(index)) - 1 + bool(outer)
+    return float(np.sign(index) * 2.0**power)
+
+
+def _private_datetime(field, answers, scale):
+    found = np.flatnonzero(answers[0] > MOST_SURELY * scale)
+    low, high = (YEARS[found[0]], YEARS[found[-1]]) if len(found) else (1970, 1970)
+    resolution = list(_values.NANOSECONDS)[_finest(answers[1], scale)]
+    last = pd.Timestamp(f"{high + 1}-01-01") - pd.Timedelta(_values.NANOSECONDS[resolution], "ns")
+    return field.replace(low=pd.Timestamp(f"{low}-01-01"), high=last, resolution=resolution)
+
+
+_PRIVATE_FIELD = {
+    "number": _private_number,
+    "datetime": _private_datetime,
+    "boolean": lambda field, answers, scale: field,
+}
+
+
+def certain(n_rows: float, scale: float) -> float:
+    """Return a noisy number of rows, 0 where it may be nothing but noise."""
+    return n_rows if n_rows > SURELY * scale else 0.0
