@@ -177,6 +177,24 @@ def test_ticks_lie_in_their_leaves(sizes, n_rows):
         assert (leaves.count[np.unique(leaf)] > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        (np.arange(N, dtype="int64") % 128, 0, 127), ((np.arange(N) % 128).astype("int8"), 0, 127),
+        (np.arange(N, dtype="uint64") * 2**48 + 2**63, 2**63, 2**64 - 1), (np.arange(N) * -(2**48), -(2**63), 0),
+        (np.linspace(1e25, 2e25, N), 2.0**83, 2.0**85), (np.linspace(-1e-12, 1e-12, N), -(2.0**-39), 2.0**-39),
+    ],
+    ids=["int64", "int8", "uint64", "negative", "large", "small"],
+)  # fmt: skip
+def test_private_bounds_fit_the_dtype(values, low, high):
+    """Numbers of any size have bounds that their dtype can hold, and most rows within them."""
+    found = release(pd.DataFrame({"x": values}), "private", Ledger(1e-5), 3.0)
+    field = found.schema["x"]
+    assert low <= field.low <= field.high <= high
+    assert ((values >= field.low) & (values <= field.high)).mean() > 0.9
+    assert found.standin["x"].dtype == values.dtype
+
+
 # Public schemas
 
 

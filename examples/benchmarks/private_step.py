@@ -4,8 +4,9 @@
 private_step.py [--out private_step.json] [--table TABLE.csv] [--units 64] [--batch 544 2048] [--chunk 544] [--opacus-python P]
 
 The network is that of step.py. Our private step draws rows, clips each row's gradient, sums, adds noise and moves the weights;
-it draws exactly the rows of the plain step here, so that both compute as much, and computes them in chunks, as in fit. *clipped
-sum* is the part of it that TensorFlow runs, for all rows in one chunk. Opacus (DPLSTM, GradSampleModule and DPOptimizer) runs in an interpreter of its own; see peers.sh, environment "mostly".
+it draws exactly the rows of the plain step here, so that both compute as much, and computes them in chunks, as in fit.
+*clipped sum* is the part of it that TensorFlow runs, for all rows in one chunk. Opacus (DPLSTM, GradSampleModule and
+DPOptimizer) runs in an interpreter of its own; see peers.sh, environment "mostly".
 """
 
 import json

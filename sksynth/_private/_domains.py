@@ -13,7 +13,8 @@ from ._schema import complete_publicly, private_kind
 DELTA_SHARE = 0.1  # of delta, for the values of private categories
 SURELY = 4.0  # standard deviations from which a count is no noise
 MOST_SURELY = 5.5  # the same for a bound, which one of hundreds of counts would move far
-EXPONENTS = np.arange(-30, 64)  # of the powers of two between which private bounds of numbers lie
+LARGEST_EXACT = 2.0**53  # up to which a float tells whole numbers
+EXPONENTS = np.arange(-64, 128)  # of the powers of two between which private bounds of numbers lie
 YEARS = np.arange(1678, 2262)  # in which private bounds of dates lie
 PLACES = 7  # numbers of decimal places that private precision tells apart, from 0; beyond, a column is continuous
 
@@ -55,7 +56,7 @@ def release_domains(
         if kind.kind == "category":
             field, known[column] = _select(frame[column], kind, answers[0], scale, threshold, n_rows)
         else:
-            field = _PRIVATE_FIELD[kind.kind](kind, answers, scale)
+            field = _PRIVATE_FIELD[kind.kind](kind, answers, scale, frame[column].dtype)
         fields[column] = complete_publicly(field, frame[column].dtype, column).replace(n_folded=field.n_folded or 0)
     if n_counts:
         ledger.add(
@@ -128,17 +129,17 @@ def _finest(noisy, scale):
     return int(np.flatnonzero(certain).max(initial=0))
 
 
-def _private_number(field, answers, scale):
+def _private_number(field, answers, scale, dtype):
     found = np.flatnonzero(answers[0] > MOST_SURELY * scale) - len(EXPONENTS)
-    whole = len(answers) == 1
     if not len(found):
         return field.replace(low=0, high=0)
     low, high = _edge(found[0], outer=found[0] < 0), _edge(found[-1], outer=found[-1] > 0)
-    if whole:
-        bounds = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
-        return field.replace(low=int(np.clip(low, *bounds)), high=min(int(high), bounds[1]))
+    if len(answers) == 1:
+        limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+        return field.replace(low=max(int(low), int(limits.min)), high=min(int(high), int(limits.max)))
     places = _finest(answers[1], scale)
-    return field.replace(low=low, high=high, precision="continuous" if places == PLACES else places)
+    exact = places < PLACES and max(abs(low), abs(high)) * 10.0**places < LARGEST_EXACT
+    return field.replace(low=low, high=high, precision=places if exact else "continuous")
 
 
 def _edge(index, outer):
@@ -149,7 +150,7 @@ def _edge(index, outer):
     return float(np.sign(index) * 2.0**power)
 
 
-def _private_datetime(field, answers, scale):
+def _private_datetime(field, answers, scale, dtype):
     found = np.flatnonzero(answers[0] > MOST_SURELY * scale)
     low, high = (YEARS[found[0]], YEARS[found[-1]]) if len(found) else (1970, 1970)
     resolution = list(_values.NANOSECONDS)[_finest(answers[1], scale)]
@@ -160,7 +161,7 @@ def _private_datetime(field, answers, scale):
 _PRIVATE_FIELD = {
     "number": _private_number,
     "datetime": _private_datetime,
-    "boolean": lambda field, answers, scale: field,
+    "boolean": lambda field, answers, scale, dtype: field,
 }
 
 
