@@ -11,7 +11,7 @@ from scipy.stats import binom, kstest
 
 from sksynth import core
 from sksynth._grammar import Grammar, Run, Slot, compile_slots
-from sksynth.core import _clipping, _dp_sgd, _network
+from sksynth.core import _clipping, _dp_sgd, _engine, _model, _network
 from sksynth.core._layout import Layout
 from sksynth.core._training import initial_weights
 from sksynth.privacy import audit_mechanism, compute_epsilon
@@ -196,6 +196,26 @@ def test_chunks_do_not_change_the_sum(size):
         sums = case.clipped(rows.numpy(), real=real.numpy())
         total = {name: total[name] + sums[name] for name in total}
     assert difference(total, case.clipped()) <= 1e-5
+
+
+@pytest.mark.parametrize("loops", ["graph", "xla"])
+def test_dropout_of_a_row_does_not_depend_on_the_others(loops):
+    """With dropout, too, a row contributes the same wherever it stands in whichever chunk: all have the same mask."""
+    case = Case(TEXT, 12, units=8, n_layers=2)
+    model = _model.RowModel(case.shape._replace(loops=loops))
+    _engine.load(model, case.weights | {"dropout": np.float32(0.5), "seed": np.int32([3, 4])})
+
+    def total(rows, size):
+        sums = dict.fromkeys(case.trained, 0.0)
+        for chunk, real in _dp_sgd.chunks(rows, np.arange(len(rows)), size):
+            found = model.clipped(chunk, case.order, real, tf.constant(1.0), tf.constant(7))
+            sums = {name: sums[name] + found[name].numpy() for name in sums}
+        return sums
+
+    whole = total(case.rows, 12)
+    assert difference(whole, total(case.rows[::-1], 12)) <= 1e-5
+    assert difference(whole, total(case.rows, 5)) <= 1e-5
+    assert difference(whole, case.clipped()) > 1e-2  # dropout is there
 
 
 def test_the_order_of_rows_does_not_matter():

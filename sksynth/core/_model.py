@@ -134,10 +134,9 @@ class RowModel(keras.Model):
     def clipped_sums(self, rows, order, real, norm, step):
         """Return the sum over rows of their gradients, each clipped to `norm`, by name; rows as in `train_step`."""
         weights, bounds = tables(self.shape, self._weights_of()), parts_of(self.shape.groups, rows.shape[0])
+        noise = Noise(self.tensor("seed") + tf.stack([0, step]), self.tensor("dropout"), same_for_all=True)
         parts = []
-        for branch, (start, stop) in enumerate(pairwise(bounds)):
-            seed = self.tensor("seed") + tf.stack([branch * self.shape.n_layers, step])
-            noise = Noise(seed, self.tensor("dropout"))
+        for start, stop in pairwise(bounds):
             parts.append(_clipped(self.shape, weights, rows[start:stop], order, noise, real[start:stop], norm))
         return {name: tf.add_n([part[name] for part in parts]) for name in parts[0]}
 

@@ -55,11 +55,13 @@ class Noise(NamedTuple):
 
     seed: tf.Tensor
     dropout: tf.Tensor
+    same_for_all: bool = False  # for private training: else a row less would move the masks of those behind it
 
     def mask(self, purpose: int, n_rows: tf.Tensor, units: int) -> tf.Tensor:
-        """Return what hidden units are multiplied by, the same at all positions of a row, shape (1, n_rows, units)."""
+        """Return what hidden units are multiplied by at all positions of a row, shape (1, n_rows or 1, units)."""
         keep = 1.0 - self.dropout
-        uniform = tf.random.stateless_uniform((1, n_rows, units), self.seed + tf.constant([purpose, 0]))
+        shape = (1, 1 if self.same_for_all else n_rows, units)
+        uniform = tf.random.stateless_uniform(shape, self.seed + tf.constant([purpose, 0]))
         return tf.cast(uniform < keep, tf.float32) / keep
 
 
