@@ -12,7 +12,16 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._clusterer import ColumnClusterer
-from ._private import DELTA, check_budget, cluster_privately, plan_training, release, statement_of
+from ._private import (
+    DELTA,
+    check_budget,
+    check_typed,
+    cluster_privately,
+    plan_training,
+    release,
+    statement_of,
+    without_strangers,
+)
 from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
 from ._text_model import HISTORY, LSTMTextModel, check_draw, forget
@@ -169,6 +178,8 @@ class BatchLSTMSynthesizer(BaseEstimator):
         self._check_parameters()
         forget(self)
         frame = check_table(X)
+        if self.epsilon is not None:
+            check_typed(X)
         check_columns(self, X, frame, reset=True)
         self._container = Container.of(X)
         root = seed_sequence(self.random_state)
@@ -217,7 +228,8 @@ class BatchLSTMSynthesizer(BaseEstimator):
         self.privacy_ledger_, self.privacy_statement_ = ledger.to_frame(), statement_of(ledger, self.epsilon_, released)
         for model in models:
             model.epsilon_, model.delta_ = self.epsilon_, self.delta_
-        ids = [model.tokenizer_.encode(frame[batch]) for model, batch in zip(models, self.batches_, strict=True)]
+        table = without_strangers(frame, released.schema)
+        ids = [model.tokenizer_.encode(table[batch]) for model, batch in zip(models, self.batches_, strict=True)]
         return models, ids, plans
 
     def _new_model(self, columns: pd.DataFrame) -> tuple[LSTMTextModel, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import warnings
 from collections.abc import Iterator
 from numbers import Real
 from typing import Any
@@ -12,7 +13,19 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._defaults import choose_settings
-from ._private import DELTA, PRINTABLE, LineFacts, PrivatePlan, Release, check_budget, plan_training, release, statement_of
+from ._private import (
+    DELTA,
+    PRINTABLE,
+    LineFacts,
+    PrivatePlan,
+    Release,
+    check_budget,
+    check_typed,
+    plan_training,
+    release,
+    statement_of,
+    without_strangers,
+)
 from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
@@ -180,12 +193,12 @@ class LSTMTextModel(BaseEstimator):
         """
         self._check_parameters()
         forget(self)
+        is_private = self.epsilon is not None or self.noise_multiplier is not None
+        if is_private and not _is_lines(X):
+            check_typed(X)
         X = self._check_records(X, reset=True)
         seed = seed_sequence(self.random_state)
-        if self.epsilon is None and self.noise_multiplier is None:
-            ids, plan = self._fit_tokenizer(X), None
-        else:
-            ids, plan = self._fit_privately(X)
+        ids, plan = self._fit_privately(X) if is_private else (self._fit_tokenizer(X), None)
         with progress_bar(self.verbose, [self._n_epochs(ids, plan)]) as board:
             return self._fit_ids(ids, seed, board.watch(0), plan)
 
@@ -207,6 +220,7 @@ class LSTMTextModel(BaseEstimator):
             tokenizer = TableTokenizer() if self.tokenizer is None else self.tokenizer
             released = release(X, getattr(tokenizer, "schema", None), ledger, self.epsilon)
             priors, facts = self._fit_standin(released), released
+            X = without_strangers(X, released.schema)
         (plan,) = plan_training([self], [priors], facts.n_rows, ledger, self.epsilon)
         self._set_privacy(ledger, facts)
         return self.tokenizer_.encode(X), plan
@@ -228,7 +242,9 @@ class LSTMTextModel(BaseEstimator):
         columns = list(released.schema if columns is None else columns)
         known = {column: released.schema[column] for column in columns}
         tokenizer, standin = TableTokenizer(known, min_frequency=1), released.standin[columns]
-        self.tokenizer_ = tokenizer.fit(standin)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "column .*: no value is in")  # min_frequency is of no account here
+            self.tokenizer_ = tokenizer.fit(standin)
         for column, field in known.items():
             kept = {name: getattr(field, name) for name in ("n_folded", "n_folded_values") if hasattr(field, name)}
             self.tokenizer_.schema_[column] = self.tokenizer_.schema_[column].replace(**kept)

@@ -132,12 +132,28 @@ def missing_marker(values: pd.Series):
 
 
 def positions_of(values: pd.Series, wanted: tuple) -> np.ndarray:
-    """Return where in `wanted` each value is; -1 where it is not. 1, 1.0, True and "1" are four values."""
+    """Return where in `wanted` each value is; -1 where it is not.
+
+    Where `wanted` mixes types, 1, 1.0, True and "1" are four values, else 1 and 1.0 are one. What a cell matches never depends
+    on the other cells.
+    """
     wanted = pd.Index(list(wanted), dtype=object)
-    kinds = types.infer_dtype(wanted), types.infer_dtype(values, skipna=True)
-    if any(kind.startswith("mixed") for kind in kinds) or ("boolean" in kinds and kinds[0] != kinds[1]):
-        return pd.Index(wanted.map(typed_key), dtype=object).get_indexer(pd.Index(values.map(typed_key), dtype=object))
-    return wanted.get_indexer(pd.Index(values.astype(object), dtype=object))
+    kind = types.infer_dtype(wanted)
+    if kind.startswith("mixed") or (types.is_bool_dtype(values.dtype) and kind != "boolean"):
+        key = typed_key
+    elif types.is_object_dtype(values.dtype) and kind != "string":
+        key = _number_key
+    else:
+        return wanted.get_indexer(pd.Index(values.astype(object), dtype=object))
+    return pd.Index(wanted.map(key), dtype=object).get_indexer(pd.Index(values.map(key), dtype=object))
+
+
+def _number_key(value) -> str:
+    """Return a text that tells a scalar and its type, where 1 and 1.0 are of one type."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return typed_key(value)
 
 
 def typed_key(value) -> str:

@@ -160,6 +160,22 @@ def test_two_fits_of_one_seed_differ(table, tiny):
     assert not np.array_equal(*weights)
 
 
+def test_what_would_be_read_from_rows_is_refused_or_not_kept(fitted, tiny):
+    """Lists have no dtypes of their own; seconds, which tell how many rows were drawn, are not stored."""
+    with pytest.raises(TypeError, match="X is a list, whose dtypes would be read from its rows"):
+        BatchLSTMSynthesizer(text_model=tiny(), schema="private", epsilon=1.0).fit([[1, 2], [3, 4]])
+    assert fitted.history_["seconds"].isna().all()
+
+
+def test_a_boolean_that_is_none_raises_no_error(tiny):
+    """A cell that is neither True nor False is missing in a private fit, as an error would tell of it; X is not touched."""
+    table = pd.DataFrame({"flag": pd.Series([True, False, "x", None] * 20, dtype=object)})
+    kept = table.copy()
+    found = BatchLSTMSynthesizer(text_model=tiny(), schema={"flag": fields.Boolean()}, epsilon=3.0).fit(table)
+    assert set(found.sample(30)["flag"].dropna()) <= {True, False}
+    pd.testing.assert_frame_equal(table, kept)
+
+
 def test_the_schema_shows_no_count_of_the_data(fitted):
     """Where domains are public, nothing is said of how many rows lie outside them."""
     assert all(not field.n_folded for field in fitted.schema_.values())
@@ -178,6 +194,7 @@ def test_the_schema_shows_no_count_of_the_data(fitted):
         ({"text_model": LSTMTextModel(epsilon=1.0)}, ValueError, r"epsilon is set on text_model \(1.0\).*share one budget"),
         ({"text_model": LSTMTextModel(delta=1e-7)}, ValueError, "delta is set on text_model"),
         ({"text_model": LSTMTextModel(noise_multiplier=1.0)}, ValueError, "noise_multiplier is set on text_model"),
+        ({"epsilon": 1.0, "schema": {"flag": fields.Text(max_length=3)}}, ValueError, "column 'flag'"),
         ({"delta": 1e-6}, ValueError, "delta=1e-06 is set, but not epsilon"),
         ({"schema": "private"}, ValueError, "'private' is for fits with epsilon"),
         ({"schema": {"flag": "private"}}, TypeError, "column 'flag'.*it needs epsilon"),

@@ -10,10 +10,13 @@ from sksynth import ColumnClusterer, fields
 from sksynth._private import _domains, _release, _shapes, release
 from sksynth._private._clusters import cluster_privately, coarse_codes
 from sksynth._private._histogram import Leaves, _count, _edges, n_levels, noisy_leaves, ticks_like
-from sksynth._private._schema import complete_publicly, private_kind, split_schema
+from sksynth._private._schema import complete_publicly, private_kind, split_schema, without_strangers
+from sksynth._values import typed_key
+from sksynth.fields import Schema
 from sksynth.privacy import Ledger
 from sksynth.privacy._mechanisms import system_generator
 from sksynth.tokenizers import TableTokenizer
+from sksynth.tokenizers._category import CategoryCodec
 
 N = 20_000
 
@@ -175,6 +178,36 @@ def test_ticks_lie_in_their_leaves(sizes, n_rows):
     assert ((leaves.first[leaf] <= ticks) & (ticks <= leaves.last[leaf])).all()
     if leaves.count.sum() > 0:
         assert (leaves.count[np.unique(leaf)] > 0).all()
+
+
+MIXED = st.sampled_from([1, 2, 10, 1.0, 2.5, True, False, "1", "x", None, 0.0, -0.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(MIXED, min_size=1, max_size=8), MIXED,
+    st.sampled_from([fields.Category([1, 2]), fields.Category(["1", "x"]), fields.Category([1, "x", True]), fields.Boolean()]),
+)  # fmt: skip
+def test_what_a_cell_is_does_not_depend_on_the_others(cells, stranger, field):
+    """A further row, of whatever type, changes neither the tokens nor the values of those before it."""
+    less, more = (pd.DataFrame({"x": pd.Series(rows, dtype=object)}) for rows in (cells, [*cells, stranger]))
+    known = Schema(split_schema(less, {"x": field}))
+    codec = CategoryCodec(known["x"], "x")
+    tokens = [codec.encode(without_strangers(table, known)["x"])[0] for table in (less, more)]
+    assert np.array_equal(tokens[0], tokens[1][:-1])
+    (before, counts), (after, _) = (_domains._value_counts(table["x"]) for table in (less, more))
+    keys = [list(map(typed_key, values)) for values in (before, after)]
+    assert [key for key in keys[1] if key in keys[0]] == keys[0]
+    assert counts.sum() == less["x"].notna().sum()
+
+
+def test_resolutions_of_dates_with_a_time_zone_are_found():
+    """Clocks that are put forward or back raise no error; days are of the zone's calendar, hours of UTC."""
+    hours = pd.Series(pd.date_range("2021-10-01", periods=2000, freq="h", tz="Europe/Berlin"))
+    days = pd.Series(pd.date_range("2018-10-01", periods=2000, freq="D", tz="Europe/Berlin"))
+    half = pd.Series(pd.date_range("2021-10-01", periods=2000, freq="h", tz="Asia/Kolkata"))
+    found = [list(_domains._values.NANOSECONDS)[_domains._resolutions(column).max()] for column in (hours, days, half)]
+    assert found == ["h", "D", "min"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .. import _values
-from .._values import typed_counts
+from .._values import typed_counts, typed_key
 from ..fields import Field
 from ..privacy._ledger import Ledger, gaussian_event
 from ..privacy._mechanisms import noisy_counts, selection_threshold
@@ -71,7 +71,7 @@ def release_domains(
 def _questions(values, kind, column):
     """Return arrays of counts, in each of which a row counts once at most: from these follows a private column's domain."""
     if kind == "category":
-        return [np.append(typed_counts(values)[1], values.isna().sum())]
+        return [np.append(_value_counts(values)[1], values.isna().sum())]
     if kind == "boolean":
         return []
     if kind == "datetime":
@@ -89,9 +89,22 @@ def _questions(values, kind, column):
     return counted
 
 
+def _value_counts(values):
+    """Return distinct values and their rows; their order, and what is told apart, follow from each value alone."""
+    ordered = isinstance(values.dtype, pd.CategoricalDtype) and values.cat.ordered
+    if not pd.api.types.is_object_dtype(values.dtype):
+        distinct, counts = typed_counts(values)
+        order = range(len(distinct)) if ordered else sorted(range(len(distinct)), key=lambda place: typed_key(distinct[place]))
+        return [distinct[place] for place in order], counts[list(order)]
+    present = values.dropna()
+    codes, keys = pd.factorize(present.map(typed_key), sort=True)
+    first = np.unique(codes, return_index=True)[1]
+    return present.iloc[first].astype(object).tolist(), np.bincount(codes, minlength=len(keys))
+
+
 def _select(values, field, noisy, scale, threshold, n_rows):
     """Return the field with the values whose noisy count reaches the threshold, and those counts: values, missing, other."""
-    distinct, keep = typed_counts(values)[0], noisy[:-1] >= threshold
+    distinct, keep = _value_counts(values)[0], noisy[:-1] >= threshold
     kept = tuple(value for value, kept in zip(distinct, keep, strict=True) if kept)
     missing = certain(noisy[-1], scale)
     folded = max(n_rows - noisy[:-1][keep].sum() - missing, 0.0)
@@ -117,8 +130,12 @@ def _decimals(values):
 def _resolutions(stamps):
     """Index into the resolutions, coarse to fine, of the one that each date needs."""
     needed = np.full(len(stamps), len(_values.NANOSECONDS) - 1)
+    zoned = stamps.dt.tz is not None
+    local = stamps.dt.tz_localize(None) if zoned else stamps
+    even = stamps.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else stamps  # finer ticks than days count in UTC
     for index, resolution in reversed(list(enumerate(_values.NANOSECONDS))):
-        needed[(stamps.dt.floor(resolution) == stamps).to_numpy()] = index
+        own = local if resolution == "D" else even
+        needed[(own.dt.floor(resolution) == own).to_numpy()] = index
     return needed
 
 

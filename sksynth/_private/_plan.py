@@ -47,6 +47,7 @@ class LineFacts:
     public_rows: bool = True
     public_columns: tuple = ()
     schema: tuple = ()
+    also: str = "the alphabet and the length of the tokenizer"
 
 
 def statement_of(ledger: Ledger, epsilon: float, facts: Any) -> str:
@@ -54,7 +55,8 @@ def statement_of(ledger: Ledger, epsilon: float, facts: Any) -> str:
     private = [column for column in facts.schema if column not in facts.public_columns]
     return privacy_statement(
         ledger, epsilon,
-        n_rows=facts.n_rows, public_rows=facts.public_rows, public_columns=facts.public_columns, private_columns=private,
+        also=getattr(facts, "also", None), n_rows=facts.n_rows, public_rows=facts.public_rows,
+        public_columns=facts.public_columns, private_columns=private,
     )  # fmt: skip
 
 

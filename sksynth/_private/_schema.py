@@ -110,6 +110,10 @@ def complete_publicly(field: Field, dtype: Any, column: Hashable) -> Field:
             f"column {column!r}: epsilon is set, but its field leaves {' and '.join(lacking)} to the data; "
             + HOW.format(column=column)
         )
+    if field.kind == "text" and not (types.is_object_dtype(dtype) or types.is_string_dtype(dtype) or _is_category(dtype)):
+        raise ValueError(
+            f"column {column!r}: its field is Text, but its dtype is {dtype}; convert the column with .astype(str)"
+        )
     if field.kind == "number" and field.precision is None:
         whole = types.is_integer_dtype(dtype) or (types.is_object_dtype(dtype) and isinstance(field.low, int))
         field = field.replace(precision=0 if whole else "continuous")
@@ -117,6 +121,36 @@ def complete_publicly(field: Field, dtype: Any, column: Hashable) -> Field:
         field = field.replace(alphabet=PRINTABLE)
     nullable = holds_missing(dtype) if field.nullable is None else field.nullable
     return infer_field(_empty(field, dtype), column, field.replace(nullable=nullable, n_folded=0), 1)
+
+
+def check_typed(X: Any) -> None:
+    """Refuse a table without dtypes of its own: they would be read from the rows.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not hasattr(X, "dtypes") and not hasattr(X, "dtype"):
+        raise TypeError(
+            f"X is a {type(X).__name__}, whose dtypes would be read from its rows, but with epsilon they are public: pass a "
+            "DataFrame or an array"
+        )
+
+
+def without_strangers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return the table with cells of boolean columns that are neither True nor False as missing, rather than an error."""
+    strange = [
+        column for column, field in schema.items() if field.kind == "boolean" and types.is_object_dtype(frame[column].dtype)
+    ]
+    copy = frame.copy(deep=False)
+    for column in strange:
+        known = frame[column].map(lambda cell: isinstance(cell, bool | np.bool_))
+        copy[column] = frame[column].where(known, None)
+    return copy
+
+
+def _is_category(dtype):
+    return isinstance(dtype, pd.CategoricalDtype)
 
 
 _NEEDED = {
@@ -136,6 +170,7 @@ def holds_missing(dtype: Any) -> bool:
 def _empty(field, dtype):
     """Return a column without cells; of the levels of a categorical dtype, which may be the data's, only its order is kept."""
     if isinstance(dtype, pd.CategoricalDtype):
-        levels = pd.Index(list(field.categories or ()), dtype=dtype.categories.dtype if field.categories else None)
+        named = list(getattr(field, "categories", None) or ())
+        levels = pd.Index(named, dtype=dtype.categories.dtype if named else None)
         dtype = pd.CategoricalDtype(levels, dtype.ordered)
     return pd.Series([], dtype=dtype)

@@ -94,7 +94,9 @@ def release_shapes(
     rng : Generator
     """
     shapes = {column: Shape(counts[0], counts=counts[1:]) for column, counts in known.items()}
-    lines = {column: _line_of(field, column) for column, field in fields.items() if column not in known}
+    silent = [column for column, field in fields.items() if field.kind in ("text", "identifier") and not field.nullable]
+    shapes |= {column: Shape(0.0, counts=np.ones(1)) for column in silent}  # nothing is counted of them
+    lines = {column: _line_of(field, column) for column, field in fields.items() if column not in shapes}
     depth = sum(
         (n_levels(line.n_ticks) if line else 1) + bool(line and fields[column].nullable) for column, line in lines.items()
     )

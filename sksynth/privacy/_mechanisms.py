@@ -35,7 +35,8 @@ def noisy_total(count: int, epsilon: float, rng: np.random.Generator) -> int:
 def selection_threshold(scale: float, delta: float, n_columns: int) -> float:
     """Return the noisy count from which a value may be shown that is not known to be in the domain.
 
-    A row that is the only one with its value, in all of `n_columns` columns, is betrayed with probability `delta` at most.
+    A row that is the only one with its value, in all of `n_columns` columns, is betrayed with probability `delta` at most,
+    rounding of the noise included.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def selection_threshold(scale: float, delta: float, n_columns: int) -> float:
     """
     from scipy.special import ndtri
 
-    return 1.0 - scale * float(ndtri(-np.expm1(np.log1p(-delta) / n_columns)))
+    return 1.5 - scale * float(ndtri(-np.expm1(np.log1p(-delta) / n_columns)))
 
 
 def nonnegative(counts: np.ndarray, total: float) -> np.ndarray:

@@ -29,6 +29,7 @@ def privacy_statement(
     public_rows: bool,
     public_columns: Sequence,
     private_columns: Sequence,
+    also: str | None = None,
 ) -> str:
     """Return the statement of a fit.
 
@@ -42,9 +43,12 @@ def privacy_statement(
     public_rows : bool
     public_columns, private_columns : sequence
         Whose domain the caller gave, and whose was released under the ledger.
+    also : str, optional
+        What is public where there are no columns.
     """
     adjacency = "replaced by one that contributes nothing" if public_rows else "added or removed"
-    public = [f"names and dtypes of the {len(public_columns) + len(private_columns)} columns"]
+    n_columns = len(public_columns) + len(private_columns)
+    public = ["the parameters of the fit", also or f"names and dtypes of the {n_columns} columns"]
     if public_rows:
         public.append(f"the number of rows ({n_rows:,})")
     if public_columns:
