@@ -81,7 +81,8 @@ def _inside(noisy, scale):
     noise = END_STANDS_OUT * scale * np.sqrt(np.arange(1, len(noisy) + 1))
     sides = noisy, noisy[::-1]
     first, last = (np.flatnonzero((np.cumsum(side) > noise) | (side > STANDS_OUT * scale)) for side in sides)
-    return slice(first[0], len(noisy) - last[0]) if len(first) and len(last) else slice(None)
+    crossed = not len(first) or not len(last) or first[0] + last[0] >= len(noisy)  # nothing is left between the ends
+    return slice(None) if crossed else slice(first[0], len(noisy) - last[0])
 
 
 def _edges(first, last, branches):
