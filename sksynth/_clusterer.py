@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._association import association, codes_of, noisy_association, public_codes
 from ._validation import check_choice, check_columns, check_int, check_real, check_table, listed
+from .privacy._ledger import gaussian_event
 
 __all__ = ["ColumnClusterer"]
 
@@ -263,7 +264,7 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
             measured = association(np.column_stack([codes_of(column) for column in columns]))
         else:
             measured = noisy_association([public_codes(column) for column in columns], self.noise_multiplier)
-            self.privacy_event_ = _event(self.noise_multiplier)
+            self.privacy_event_ = gaussian_event(self.noise_multiplier)
         self.association_ = pd.DataFrame(measured, index=frame.columns, columns=frame.columns)
         self.linkage_ = _linkage(measured, self.method)
         if len(columns) <= self.max_columns:
@@ -287,12 +288,6 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
             if names:
                 raise ValueError(f"{opening} name every column of X exactly once, got {listed(names)}: {fault}.")
         return [[self.columns_.index(name) for name in batch] for batch in self.batches]
-
-
-def _event(noise_multiplier: float) -> Any:
-    from .privacy._ledger import gaussian_event
-
-    return gaussian_event(noise_multiplier)
 
 
 def _is_list(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """What None and "auto" mean: training settings chosen from the size of the table."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,7 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
     -------
     settings : dict of str to value
     """
-
-    def given(name, otherwise):
-        value = getattr(model, name)
-        return otherwise if value is None else value
-
+    given = partial(_given, model)
     held_out = given("validation_fraction", 0.1 if n_rows >= 50 else 0.0)
     if round(n_rows * held_out) in (0, n_rows):
         held_out = 0.0
@@ -82,33 +79,39 @@ def choose_private_settings(model: Any, n_rows: int, grammar: Grammar) -> tuple[
     mechanism : dict of str to value
         Of `core.Mechanism`, without noise_multiplier; empty where there is nothing to train.
     """
-    expected = float(min(PRIVATE_ROWS if model.batch_size is None else model.batch_size, max(n_rows // 2, 1)))
-    epochs = max(PRIVATE_STEPS * expected / n_rows, 1.0) if model.epochs is None else model.epochs
-    units = PRIVATE_UNITS if model.rnn_units is None else model.rnn_units
+    given = partial(_given, model)
+    expected = float(min(given("batch_size", PRIVATE_ROWS), max(n_rows // 2, 1)))
+    epochs = given("epochs", max(PRIVATE_STEPS * expected / n_rows, 1.0))
+    units = given("rnn_units", PRIVATE_UNITS)
     n_steps = max(round(epochs * n_rows / expected), 1)
     n_chunks = max(round(expected / CHUNK_ROWS), 1)
     most = expected + 2.5 * expected**0.5  # a draw seldom has more rows
     settings = {
-        "embedding_dim": PRIVATE_EMBEDDING if model.embedding_dim is None else model.embedding_dim,
+        "embedding_dim": given("embedding_dim", PRIVATE_EMBEDDING),
         "rnn_units": units,
         "n_layers": model.n_layers,
-        "dropout": 0.0 if model.dropout is None else model.dropout,
+        "dropout": given("dropout", 0.0),
         "averaging": PRIVATE_AVERAGING * epochs,
         "epochs": min(max(round(epochs), 1), n_steps),
         "batch_size": 16 * int(np.ceil(most / n_chunks / 16)),
-        "learning_rate": PRIVATE_RATE if model.learning_rate is None else model.learning_rate,
+        "learning_rate": given("learning_rate", PRIVATE_RATE),
         "validation_fraction": 0.0,
         "patience": None,
         "min_delta": 0.0,
         "steps_per_execution": 1,
-        "loops": "xla" if model.jit_compile is True else "graph",
+        "loops": _loops(
+            model.jit_compile, n_steps * expected * grammar.n_positions * units, gpu=False
+        ),  # Keras' tells no deltas
     }
-    if model.jit_compile == "auto":
-        settings["loops"] = _loops("auto", n_steps * expected * grammar.n_positions * units, gpu=False)
     if not grammar.n_positions:
         return settings, {}
     mechanism = {"sampling_rate": expected / n_rows, "l2_norm_clip": model.l2_norm_clip, "n_steps": n_steps}
     return settings, mechanism | {"expected_rows": expected}
+
+
+def _given(model, name, otherwise):
+    value = getattr(model, name)
+    return otherwise if value is None else value
 
 
 def _loops(jit_compile, work, gpu):

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from joblib.parallel import BACKENDS, get_active_backend
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._clusterer import ColumnClusterer
+from ._generative import GenerativeModel, check_draw
 from ._private import (
     DELTA,
     check_budget,
@@ -19,12 +20,11 @@ from ._private import (
     cluster_privately,
     plan_training,
     release,
-    statement_of,
     without_strangers,
 )
 from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
-from ._text_model import HISTORY, LSTMTextModel, check_draw, forget
+from ._text_model import HISTORY, LSTMTextModel
 from ._validation import Container, check_columns, check_int, check_real, check_table
 from .fields import Schema, infer_schema
 from .privacy._ledger import Ledger
@@ -42,7 +42,7 @@ _WHY = {
 }
 
 
-class BatchLSTMSynthesizer(BaseEstimator):
+class BatchLSTMSynthesizer(GenerativeModel):
     """Learn a table, then sample rows of the same columns, types and dependencies.
 
     The columns are clustered into batches; each batch gets an LSTM language model of its tokenised rows, with settings of
@@ -176,7 +176,7 @@ class BatchLSTMSynthesizer(BaseEstimator):
             If a parameter, a column or the schema is not what it may be; the message names it.
         """
         self._check_parameters()
-        forget(self)
+        self._forget()
         frame = check_table(X)
         if self.epsilon is not None:
             check_typed(X)
@@ -222,10 +222,12 @@ class BatchLSTMSynthesizer(BaseEstimator):
         self.clusterer_ = cluster_privately(self._new_clusterer(), frame, released, ledger, self.epsilon)
         self.batches_ = self.clusterer_.batches_
         models = [self._new_model(frame[batch])[0] for batch in self.batches_]
-        priors = [model._fit_standin(released, batch) for model, batch in zip(models, self.batches_, strict=True)]
+        priors = []
+        for model, batch in zip(models, self.batches_, strict=True):
+            model.tokenizer_, own = released.fit_tokenizer(batch)
+            priors.append(own)
         plans = plan_training(models, priors, released.n_rows, ledger, self.epsilon)
-        self.epsilon_, self.delta_ = ledger.epsilon(), ledger.delta
-        self.privacy_ledger_, self.privacy_statement_ = ledger.to_frame(), statement_of(ledger, self.epsilon_, released)
+        self._set_privacy(ledger, released)
         for model in models:
             model.epsilon_, model.delta_ = self.epsilon_, self.delta_
         table = without_strangers(frame, released.schema)
@@ -333,20 +335,6 @@ class BatchLSTMSynthesizer(BaseEstimator):
         parts = zip(self.models_, self.batches_, strict=True)
         return np.sum([model.score_samples(frame[batch]) for model, batch in parts], axis=0)
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the mean log-likelihood per row, in nats.
-
-        Parameters
-        ----------
-        X : DataFrame or ndarray, shape (n_rows, n_columns)
-        y : ignored
-
-        Returns
-        -------
-        score : float
-        """
-        return float(self.score_samples(X).mean())
-
     def _check_parameters(self) -> None:
         check_int(self, "min_frequency", low=1)
         check_int(self, "verbose", low=0)
@@ -382,9 +370,6 @@ class BatchLSTMSynthesizer(BaseEstimator):
                     f"({own}={getattr(self, own)!r}): {_WHY[name]}"
                 )
         self.text_model._check_parameters()
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "history_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

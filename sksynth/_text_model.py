@@ -2,28 +2,25 @@
 
 import dataclasses
 import logging
-import warnings
 from collections.abc import Iterator
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._defaults import choose_settings
+from ._generative import GenerativeModel, check_draw
 from ._private import (
     DELTA,
-    PRINTABLE,
-    LineFacts,
+    Lines,
     PrivatePlan,
-    Release,
     check_budget,
     check_typed,
+    fit_to_alphabet,
     plan_training,
     release,
-    statement_of,
     without_strangers,
 )
 from ._progress import progress_bar, watch_rows
@@ -35,11 +32,10 @@ from .tokenizers import CharTokenizer, TableTokenizer
 logger = logging.getLogger(__name__)
 
 CHUNK_ROWS = 16_384  # sampled at a time
-PRIVATE_LENGTH = 128  # characters of a line that private training reads, unless the tokenizer says otherwise
 HISTORY = ["batch", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "epsilon", "delta", "seconds", "best"]
 
 
-class LSTMTextModel(BaseEstimator):
+class LSTMTextModel(GenerativeModel):
     """An LSTM language model of records: rows of a table, or lines of text.
 
     Records are turned into short sequences of tokens by a tokenizer; the network learns to predict each token from those
@@ -192,7 +188,7 @@ class LSTMTextModel(BaseEstimator):
             If a parameter or a column is not what it may be.
         """
         self._check_parameters()
-        forget(self)
+        self._forget()
         is_private = self.epsilon is not None or self.noise_multiplier is not None
         if is_private and not _is_lines(X):
             check_typed(X)
@@ -215,44 +211,15 @@ class LSTMTextModel(BaseEstimator):
         """Fit the tokenizer on what is public or released, plan training, say what is spent; return token ids and plan."""
         ledger = Ledger(DELTA if self.delta is None else self.delta)
         if self._container is None:
-            priors, facts = self._fit_public_characters(), LineFacts(len(X))
+            facts: Any = Lines(len(X))
+            self.tokenizer_, priors = fit_to_alphabet(self.tokenizer)
         else:
-            tokenizer = TableTokenizer() if self.tokenizer is None else self.tokenizer
-            released = release(X, getattr(tokenizer, "schema", None), ledger, self.epsilon)
-            priors, facts = self._fit_standin(released), released
-            X = without_strangers(X, released.schema)
+            facts = release(X, getattr(self.tokenizer, "schema", None), ledger, self.epsilon)
+            self.tokenizer_, priors = facts.fit_tokenizer()
+            X = without_strangers(X, facts.schema)
         (plan,) = plan_training([self], [priors], facts.n_rows, ledger, self.epsilon)
         self._set_privacy(ledger, facts)
         return self.tokenizer_.encode(X), plan
-
-    def _fit_public_characters(self) -> np.ndarray:
-        """Fit a tokenizer of lines without a line; return token ids that say nothing of them."""
-        tokenizer = CharTokenizer(PRIVATE_LENGTH, alphabet=PRINTABLE) if self.tokenizer is None else clone(self.tokenizer)
-        lacking = [name for name in ("max_length", "alphabet") if getattr(tokenizer, name, None) is None]
-        if lacking:
-            raise ValueError(
-                f"epsilon is set, but tokenizer {tokenizer!r} would take {' and '.join(lacking)} from the lines: pass "
-                "CharTokenizer(max_length=..., alphabet=...), both public"
-            )
-        self.tokenizer_ = tokenizer.fit([tokenizer.alphabet])
-        return self.tokenizer_.encode([""])[:0]
-
-    def _fit_standin(self, released: Release, columns: Any = None) -> np.ndarray:
-        """Fit the tokenizer on a stand-in for some columns of a table; return its token ids."""
-        columns = list(released.schema if columns is None else columns)
-        known = {column: released.schema[column] for column in columns}
-        tokenizer, standin = TableTokenizer(known, min_frequency=1), released.standin[columns]
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "column .*: no value is in")  # min_frequency is of no account here
-            self.tokenizer_ = tokenizer.fit(standin)
-        for column, field in known.items():
-            kept = {name: getattr(field, name) for name in ("n_folded", "n_folded_values") if hasattr(field, name)}
-            self.tokenizer_.schema_[column] = self.tokenizer_.schema_[column].replace(**kept)
-        return self.tokenizer_.encode(standin)[:, : self.tokenizer_.grammar_.n_positions]
-
-    def _set_privacy(self, ledger: Ledger, facts: Any) -> None:
-        self.epsilon_, self.delta_ = ledger.epsilon(), ledger.delta
-        self.privacy_ledger_, self.privacy_statement_ = ledger.to_frame(), statement_of(ledger, self.epsilon_, facts)
 
     def _n_epochs(self, ids: np.ndarray, plan: PrivatePlan | None = None) -> int:
         """Return the number of epochs that training on these token ids takes at most."""
@@ -281,9 +248,9 @@ class LSTMTextModel(BaseEstimator):
             if plan is None:
                 self._weights, records = core.train(grammar, tokens, settings, seed, on_epoch)
             else:
-                mechanism, spent = core.Mechanism(**plan.mechanism), [(epsilon, plan.delta) for epsilon in plan.spent]
+                mechanism = core.Mechanism(**plan.mechanism)
                 self._weights, records = core.train_privately(
-                    grammar, tokens, settings, mechanism, plan.priors, seed, on_epoch, spent
+                    grammar, tokens, settings, mechanism, plan.priors, seed, on_epoch, plan.spent
                 )
             self.n_parameters_ = core.n_parameters(core.network_shape(grammar, settings))
         self.history_ = pd.DataFrame(records).reindex(columns=HISTORY).assign(batch=0)
@@ -373,20 +340,6 @@ class LSTMTextModel(BaseEstimator):
         scores = core.log_likelihood(*self._network(), tokens) if self._weights else np.zeros(len(ids))
         return scores - self.tokenizer_.log_cell_size(ids)
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the mean log-likelihood per record, in nats.
-
-        Parameters
-        ----------
-        X : what fit takes
-        y : ignored
-
-        Returns
-        -------
-        score : float
-        """
-        return float(self.score_samples(X).mean())
-
     def _check_parameters(self) -> None:
         for name in ("embedding_dim", "rnn_units", "epochs", "batch_size"):
             check_int(self, name, low=1, optional=True)
@@ -439,9 +392,6 @@ class LSTMTextModel(BaseEstimator):
             self._container = Container.of(X)
         return frame
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "history_")
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = True
@@ -459,21 +409,3 @@ def _is_lines(X: Any) -> bool:
     if isinstance(X, np.ndarray):
         return X.ndim == 1 and X.dtype.kind in "OU"
     return isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], str)
-
-
-def forget(estimator: BaseEstimator) -> None:
-    """Remove what an earlier fit learned, so that one that fails leaves nothing half-fitted behind."""
-    for name in [name for name in vars(estimator) if name.endswith("_") or name in ("_weights", "_container")]:
-        delattr(estimator, name)
-
-
-def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
-    """Refuse what `sample` cannot draw."""
-    if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
-        raise TypeError(f"{name} must be an int >= 1, got {n_samples!r}")
-    if n_samples < 1:
-        raise ValueError(f"{name} must be an int >= 1, got {n_samples!r}")
-    if isinstance(temperature, bool) or not isinstance(temperature, Real):
-        raise TypeError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
-    if not np.isfinite(temperature) or temperature <= 0:
-        raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")

@@ -21,12 +21,13 @@ USES = {
     "datasets": set(),
     "fields": FLOOR,
     "tokenizers": {"fields", *FLOOR},
-    "core": {"_grammar", "_random"},
+    "core": {"_grammar", "_random", "privacy"},
     "privacy": set(),
     "_clusterer": {"privacy", *FLOOR},
     "_private": {"_clusterer", "fields", "privacy", "tokenizers", *FLOOR},
-    "_text_model": {"_private", "core", "fields", "privacy", "tokenizers", *FLOOR},
-    "_synthesizer": {"_clusterer", "_private", "_text_model", "fields", "privacy", "tokenizers", *FLOOR},
+    "_generative": {"_private", "privacy", *FLOOR},
+    "_text_model": {"_generative", "_private", "core", "fields", "privacy", "tokenizers", *FLOOR},
+    "_synthesizer": {"_clusterer", "_generative", "_private", "_text_model", "fields", "privacy", "tokenizers", *FLOOR},
 } | dict.fromkeys(FLOOR, FLOOR)
 
 

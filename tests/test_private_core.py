@@ -208,7 +208,7 @@ def test_dropout_of_a_row_does_not_depend_on_the_others(loops):
     def total(rows, size):
         sums = dict.fromkeys(case.trained, 0.0)
         for chunk, real in _dp_sgd.chunks(rows, np.arange(len(rows)), size):
-            found = model.clipped(chunk, case.order, real, tf.constant(1.0), tf.constant(7))
+            found = model.clipped_sums(chunk, case.order, real, tf.constant(1.0), tf.constant(7))
             sums = {name: sums[name] + found[name].numpy() for name in sums}
         return sums
 
@@ -263,13 +263,13 @@ class DiracModel:
         self.trainable_variables = [SimpleNamespace(name="w", shape=(n_rows,))]
         self.length, self.clip, self.moves = length, clip, []
 
-    def clipped(self, rows, order, real, norm, step):
+    def clipped_sums(self, rows, order, real, norm, step):
         """Clip by the core's own factors."""
         squares = tf.fill(tf.shape(real), self.length**2)
         factors = (_clipping.clip_factors(squares, norm) if self.clip else 1.0) * real * self.length
         return {"w": tf.math.unsorted_segment_sum(factors, rows[:, 0], self.trainable_variables[0].shape[0])}
 
-    def moved(self, gradients):
+    def move(self, gradients):
         """Remember what the optimizer would be told."""
         self.moves.append(gradients["w"].numpy())
 
@@ -282,7 +282,7 @@ def steps_of(n_rows, mechanism, included=None, **model):
     return steps, model
 
 
-class HalfNoise(_dp_sgd.Noise):
+class HalfNoise(_dp_sgd.Randomness):
     """A mutant."""
 
     def added_to(self, total, scale):
@@ -290,12 +290,12 @@ class HalfNoise(_dp_sgd.Noise):
         return super().added_to(total, 0.5 * scale)
 
 
-def scores_by(mechanism, noise=_dp_sgd.Noise, **model):
+def scores_by(mechanism, noise=_dp_sgd.Randomness, **model):
     """Return what `audit_mechanism` runs: the sum of all that the optimizer is told, canary by canary."""
 
     def run(included):
         steps, watched = steps_of(len(included), mechanism, included, **model)
-        steps.noise = noise()
+        steps.randomness = noise()
         for step in range(mechanism.n_steps):
             steps.take(step)
         return np.sum(watched.moves, axis=0)
@@ -310,7 +310,7 @@ def shared_stream(mechanism):
         told = []
         for length in (10.0, 0.5):
             steps, watched = steps_of(len(included), mechanism, included, length=length)
-            steps.noise._draws, steps.noise._noise = np.random.default_rng(5), np.random.default_rng(6)
+            steps.randomness._draws, steps.randomness._noise = np.random.default_rng(5), np.random.default_rng(6)
             for step in range(mechanism.n_steps):
                 steps.take(step)
             told.append(np.sum(watched.moves, axis=0))
@@ -344,7 +344,7 @@ def test_an_audit_refutes_mutants(run):
 
 def test_every_row_is_drawn_with_the_same_probability():
     """The number of rows of a step is binomial, without a largest one."""
-    noise = _dp_sgd.Noise()
+    noise = _dp_sgd.Randomness()
     sizes = [len(noise.choose(200, 0.1)) for _ in range(300)]
     jittered = binom.cdf(np.array(sizes) - 1, 200, 0.1) + np.random.default_rng(0).random(300) * binom.pmf(sizes, 200, 0.1)
     assert kstest(jittered, "uniform").pvalue > 1e-6
@@ -370,7 +370,7 @@ def test_noise_knows_no_seed():
     totals = []
     for _ in range(2):
         np.random.seed(0)  # noqa: NPY002 - that it does nothing is the point
-        noise = _dp_sgd.Noise()
+        noise = _dp_sgd.Randomness()
         totals.append((tuple(noise.choose(1000, 0.5)), *noise.added_to(np.zeros(3), 1.0)))
     assert totals[0] != totals[1]
     assert totals[0][1:] != totals[1][1:]
@@ -391,7 +391,7 @@ def fit(n_rows=300, seed=0, on_epoch=lambda state: None, noise=1.0, n_steps=12, 
     ids = np.column_stack([city, 2 * (city % 2), 2 * (city % 2)]).astype(np.int32)
     mechanism = core.Mechanism(0.2, noise, clip, n_steps, 0.2 * n_rows)
     options = SETTINGS.__class__(**{**SETTINGS.__dict__, "loops": loops})
-    spent = [(0.1 * (epoch + 1), 1e-6) for epoch in range(3)]
+    spent = [(n_steps * (epoch + 1) // 3, 0.1 * (epoch + 1), 1e-6) for epoch in range(3)]
     seed = np.random.SeedSequence(seed)
     return *core.train_privately(TABLE, ids, options, mechanism, ids[:0], seed, on_epoch, spent), ids, options
 

@@ -41,7 +41,7 @@ def candidates(net, chunk):
     train, data = tf.function(plain.train_step), (rows, tf.constant(net.order), tf.constant(reach))
     mechanism = _dp_sgd.Mechanism(0.1, 1.0, 1.0, 1, float(n_rows))
     steps = _dp_sgd._Steps(private, net.rows, net.order, min(chunk, n_rows), mechanism)
-    steps.noise.choose = lambda total, rate: np.arange(n_rows)
+    steps.randomness.choose = lambda total, rate: np.arange(n_rows)
     real, norm = tf.ones(n_rows), tf.constant(1.0)
 
     def whole_step():
@@ -49,7 +49,7 @@ def candidates(net, chunk):
         return 0.0
 
     def clipped():
-        return private.clipped(rows, data[1], real, norm, tf.constant(0))["bias_0"][0]
+        return private.clipped_sums(rows, data[1], real, norm, tf.constant(0))["bias_0"][0]
 
     return {"plain": lambda: train(data)["loss"], "clipped sum": clipped, "private": whole_step}
 

@@ -1,19 +1,19 @@
 """Private fits: what is public of a table, what is released of it before training, and how the budget is spent."""
 
 from ._clusters import cluster_privately
-from ._plan import DELTA, LineFacts, PrivatePlan, check_budget, plan_training, statement_of
-from ._release import Release, release
-from ._schema import PRINTABLE, check_typed, without_strangers
+from ._lines import Lines, fit_to_alphabet
+from ._plan import DELTA, PrivatePlan, check_budget, plan_training, statement_of
+from ._release import release
+from ._schema import check_typed, without_strangers
 
 __all__ = [
     "DELTA",
-    "PRINTABLE",
-    "LineFacts",
+    "Lines",
     "PrivatePlan",
-    "Release",
     "check_budget",
     "check_typed",
     "cluster_privately",
+    "fit_to_alphabet",
     "plan_training",
     "release",
     "statement_of",

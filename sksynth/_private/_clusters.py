@@ -5,7 +5,6 @@ import pandas as pd
 
 from .._clusterer import ColumnClusterer
 from ..privacy._ledger import Ledger
-from ..tokenizers import TableTokenizer
 from ._release import Release, early_noise
 
 CODES = 4  # levels of a column that the association tells apart
@@ -44,11 +43,9 @@ def cluster_privately(
 
 def coarse_codes(frame: pd.DataFrame, released: Release) -> pd.DataFrame:
     """Return the columns as categories of few levels, which follow from the released shapes alone."""
-    tokenizer = TableTokenizer(released.schema, min_frequency=1).fit(released.standin)
-    public, real = tokenizer.encode(released.standin), tokenizer.encode(frame)
-    codes, at = {}, 0
-    places = tokenizer._reading()
-    for place, codec in zip(places, tokenizer.codecs_, strict=True):
+    tokenizer, public = released.fit_tokenizer()
+    real, codes, at = tokenizer.encode(frame), {}, 0
+    for place, codec in zip(tokenizer._reading(), tokenizer.codecs_, strict=True):
         first = real[:, at] if codec.n_positions else np.zeros(len(real), int)
         known = public[:, at] if codec.n_positions else np.zeros(1, int)
         codes[place] = _binned(first, known)

@@ -44,17 +44,18 @@ def release_domains(
         Of categories, the noisy counts of missing cells, of all others, and of each value.
     """
     kinds = {column: private_kind(frame[column].dtype, column) for column in private}
-    questions = {column: _questions(frame[column], kinds[column].kind, column) for column in private}
-    n_counts = sum(len(own) for own in questions.values())
+    asked = {column: _questions(frame[column], kinds[column].kind, column) for column in private}
+    n_counts = sum(len(questions) for questions, _ in asked.values())
     selected = [column for column in private if kinds[column].kind == "category"]
     scale, delta = noise * np.sqrt(n_counts), DELTA_SHARE * ledger.delta * bool(selected)
     threshold = selection_threshold(scale, delta, len(selected)) if selected else np.inf
     fields: dict[object, Field] = {}
     known: dict[object, np.ndarray] = {}
     for column, kind in kinds.items():
-        answers = [noisy_counts(counts, scale, rng) for counts in questions[column]]
+        questions, distinct = asked[column]
+        answers = [noisy_counts(counts, scale, rng) for counts in questions]
         if kind.kind == "category":
-            field, known[column] = _select(frame[column], kind, answers[0], scale, threshold, n_rows)
+            field, known[column] = _select(distinct, kind, answers[0], scale, threshold, n_rows)
         else:
             field = _PRIVATE_FIELD[kind.kind](kind, answers, scale, frame[column].dtype)
         fields[column] = complete_publicly(field, frame[column].dtype, column).replace(n_folded=field.n_folded or 0)
@@ -69,24 +70,26 @@ def release_domains(
 
 
 def _questions(values, kind, column):
-    """Return arrays of counts, in each of which a row counts once at most: from these follows a private column's domain."""
+    """Return arrays of counts, in each of which a row counts once at most; of categories also the values counted, else None.
+
+    From these a private column's domain follows.
+    """
     if kind == "category":
-        return [np.append(_value_counts(values)[1], values.isna().sum())]
+        distinct, counts = _value_counts(values)
+        return [np.append(counts, values.isna().sum())], distinct
     if kind == "boolean":
-        return []
+        return [], None
     if kind == "datetime":
         stamps = values.dropna()
         years = np.clip(stamps.dt.year.to_numpy(), YEARS[0], YEARS[-1]) - YEARS[0]
-        return [
-            np.bincount(years, minlength=len(YEARS)),
-            np.bincount(_resolutions(stamps), minlength=len(_values.NANOSECONDS)),
-        ]
+        parts, sizes = (years, _resolutions(stamps)), (len(YEARS), len(_values.NANOSECONDS))
+        return [np.bincount(part, minlength=size) for part, size in zip(parts, sizes, strict=True)], None
     numbers, missing = _values.numbers(values, column)
     present = numbers[~missing].astype(np.float64)
     counted = [np.bincount(_magnitudes(present), minlength=2 * len(EXPONENTS) + 1)]
     if pd.api.types.is_float_dtype(values.dtype):
         counted.append(np.bincount(_decimals(present), minlength=PLACES + 1))
-    return counted
+    return counted, None
 
 
 def _value_counts(values):
@@ -102,9 +105,9 @@ def _value_counts(values):
     return present.iloc[first].astype(object).tolist(), np.bincount(codes, minlength=len(keys))
 
 
-def _select(values, field, noisy, scale, threshold, n_rows):
+def _select(distinct, field, noisy, scale, threshold, n_rows):
     """Return the field with the values whose noisy count reaches the threshold, and those counts: values, missing, other."""
-    distinct, keep = _value_counts(values)[0], noisy[:-1] >= threshold
+    keep = noisy[:-1] >= threshold
     kept = tuple(value for value, kept in zip(distinct, keep, strict=True) if kept)
     missing = certain(noisy[-1], scale)
     folded = max(n_rows - noisy[:-1][keep].sum() - missing, 0.0)
@@ -142,8 +145,8 @@ def _resolutions(stamps):
 def _finest(noisy, scale):
     """Index of the first entry beyond which the rows are no more than noise."""
     beyond = noisy[::-1].cumsum()[::-1]
-    certain = beyond > SURELY * scale * np.sqrt(np.arange(len(noisy), 0, -1))
-    return int(np.flatnonzero(certain).max(initial=0))
+    sure = beyond > SURELY * scale * np.sqrt(np.arange(len(noisy), 0, -1))
+    return int(np.flatnonzero(sure).max(initial=0))
 
 
 def _private_number(field, answers, scale, dtype):

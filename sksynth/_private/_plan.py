@@ -9,7 +9,7 @@ import numpy as np
 
 from .._defaults import choose_private_settings
 from ..privacy._accounting import calibrate_noise_multiplier, dp_sgd_event
-from ..privacy._ledger import Ledger, epsilons_along
+from ..privacy._ledger import DP_SGD, Ledger, epsilons_along
 from ..privacy._statement import privacy_statement
 
 DELTA = 1e-6
@@ -27,31 +27,19 @@ class PrivatePlan:
         Of `core.Mechanism`.
     priors : ndarray of int, shape (n_public, n_positions)
         Token ids of the stand-in, whose shares the network starts from.
-    spent : ndarray of float, shape (epochs,)
-        Epsilon after every epoch: what was released before, and this model's steps so far.
-    delta : float
+    spent : list of (int, float, float)
+        Where every epoch ends: steps taken until then, and what is spent by these and by what was released before, epsilon
+        and delta.
     """
 
     settings: dict
     mechanism: dict
     priors: np.ndarray
-    spent: np.ndarray
-    delta: float
-
-
-@dataclass(frozen=True)
-class LineFacts:
-    """What `statement_of` tells of lines of text, whose number is public."""
-
-    n_rows: int
-    public_rows: bool = True
-    public_columns: tuple = ()
-    schema: tuple = ()
-    also: str = "the alphabet and the length of the tokenizer"
+    spent: list
 
 
 def statement_of(ledger: Ledger, epsilon: float, facts: Any) -> str:
-    """Return the privacy statement of a fit; `facts` is a `Release` or `LineFacts`."""
+    """Return the privacy statement of a fit; `facts` is a `Release` or `Lines`."""
     private = [column for column in facts.schema if column not in facts.public_columns]
     return privacy_statement(
         ledger, epsilon,
@@ -127,30 +115,30 @@ def plan_training(
     before, plans = ledger.copy(), []
     for index, (model, own, (settings, mechanism)) in enumerate(zip(models, priors, chosen, strict=True)):
         if not mechanism:
-            plans.append(PrivatePlan(settings, {}, own, np.zeros(0), ledger.delta))
+            plans.append(PrivatePlan(settings, {}, own, []))
             continue
         mechanism |= {"noise_multiplier": noise}
         _warn_of_noise(model, settings, mechanism)
-        plans.append(PrivatePlan(settings, mechanism, own, _spent(before, settings, mechanism), ledger.delta))
+        plans.append(PrivatePlan(settings, mechanism, own, _spent(before, settings, mechanism)))
         _enter(ledger, index, len(models), model, mechanism)
     return plans
 
 
 def _spent(before, settings, mechanism):
-    """Epsilon after every epoch: of what was released before, and of this model's own steps."""
-    ends = np.linspace(0, mechanism["n_steps"], settings["epochs"] + 1).round().astype(int)[1:]
+    """Share the steps out over the epochs; say what is spent after each."""
+    ends = np.linspace(0, mechanism["n_steps"], settings["epochs"] + 1).round().astype(int)[1:].tolist()
 
     def event(n_steps):
         return dp_sgd_event(mechanism["noise_multiplier"], mechanism["sampling_rate"], n_steps)
 
-    return epsilons_along(before, event, ends)
+    return [(end, epsilon, before.delta) for end, epsilon in zip(ends, epsilons_along(before, event, ends), strict=True)]
 
 
 def _enter(ledger, index, n_models, model, mechanism):
     columns = list(getattr(model, "columns_", []))
     ledger.add(
         "training" if n_models == 1 else f"training of batch {index}",
-        "DP-SGD",
+        DP_SGD,
         dp_sgd_event(mechanism["noise_multiplier"], mechanism["sampling_rate"], mechanism["n_steps"]),
         covers="the weights of the network" + (f" of columns {', '.join(map(repr, columns))}" if columns else ""),
         **{name: mechanism[name] for name in ("noise_multiplier", "sampling_rate", "l2_norm_clip")},

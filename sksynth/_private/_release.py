@@ -4,6 +4,7 @@ Everything that follows from what is released here is free: tokenizers are fitte
 the table, whose columns have the released shapes and know nothing of each other.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from ..fields import Schema
 from ..privacy._accounting import gaussian_noise
 from ..privacy._ledger import Ledger, laplace_event
 from ..privacy._mechanisms import noisy_total, system_generator
+from ..tokenizers import TableTokenizer
 from ._domains import release_domains
 from ._schema import split_schema
 from ._shapes import column_like, release_shapes
@@ -48,6 +50,18 @@ class Release:
     n_rows: int
     public_rows: bool
     public_columns: list
+
+    def fit_tokenizer(self, columns: list | None = None) -> tuple[TableTokenizer, np.ndarray]:
+        """Return a tokenizer of some of the columns that saw the stand-in alone, and the stand-in's modelled tokens."""
+        columns = list(self.schema) if columns is None else columns
+        known = {column: self.schema[column] for column in columns}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "column .*: no value is in")  # min_frequency is of no account here
+            tokenizer = TableTokenizer(known, min_frequency=1).fit(self.standin[columns])
+        for column, field in known.items():  # what was folded of the table, not of the stand-in
+            kept = {name: getattr(field, name) for name in ("n_folded", "n_folded_values") if hasattr(field, name)}
+            tokenizer.schema_[column] = tokenizer.schema_[column].replace(**kept)
+        return tokenizer, tokenizer.encode(self.standin[columns])[:, : tokenizer.grammar_.n_positions]
 
 
 def early_noise(epsilon: float | None, delta: float) -> float:

@@ -168,7 +168,7 @@ def holds_missing(dtype: Any) -> bool:
 
 
 def _empty(field, dtype):
-    """Return a column without cells; of the levels of a categorical dtype, which may be the data's, only its order is kept."""
+    """Return a column without cells; the levels of a categorical dtype, which may be the data's, are left out."""
     if isinstance(dtype, pd.CategoricalDtype):
         named = list(getattr(field, "categories", None) or ())
         levels = pd.Index(named, dtype=dtype.categories.dtype if named else None)

@@ -104,8 +104,11 @@ def release_shapes(
         return shapes
     scale = noise * np.sqrt(depth)
     for column, line in lines.items():
-        count = _shape_of_line if line else _shape_of_values
-        shapes[column] = count(frame[column], fields[column], line, n_rows, scale, rng, column in private)
+        values, field = frame[column], fields[column]
+        if line:
+            shapes[column] = _shape_of_line(values, field, line, n_rows, scale, rng, trim=column in private)
+        else:
+            shapes[column] = _shape_of_values(values, field, n_rows, scale, rng)
     ledger.add(
         "shapes", "Gaussian mechanism", gaussian_event(noise),
         covers=f"the distribution of each of {len(lines)} columns alone",
@@ -114,7 +117,7 @@ def release_shapes(
     return shapes
 
 
-def _shape_of_values(values, field, line, n_rows, scale, rng, is_private):
+def _shape_of_values(values, field, n_rows, scale, rng):
     """Count missing cells, others and every value of the public domain, all in one histogram."""
     missing = values.isna().to_numpy()
     domain = _domain(field)
@@ -129,12 +132,12 @@ def _domain(field):
     return (False, True) if field.kind == "boolean" else getattr(field, "categories", ())
 
 
-def _shape_of_line(values, field, line, n_rows, scale, rng, is_private):
+def _shape_of_line(values, field, line, n_rows, scale, rng, trim):
     ticks, missing = line.ticks(values)
     n_missing = 0.0
     if field.nullable:
         n_missing = certain(float(np.clip(noisy_counts(missing.sum(), scale, rng), 0, n_rows)), scale)
-    return Shape(n_missing, line=line, leaves=noisy_leaves(ticks, line.n_ticks, scale, rng, n_rows - n_missing, is_private))
+    return Shape(n_missing, line=line, leaves=noisy_leaves(ticks, line.n_ticks, scale, rng, n_rows - n_missing, trim))
 
 
 def column_like(shape: Shape, field: Field, dtype: Any, n_rows: int) -> pd.Series:

@@ -62,7 +62,7 @@ def row_parts(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Ten
     """Read the rows forward and backward."""
     ids, labels, states = tokens_and_states(shape, rows)
     reading, heads = read(shape, weights, ids, order, noise), _heads.heads(shape.groups, weights)
-    head_deltas, upstream = _LOOK[shape.loops == "xla"](heads, reading.hidden, labels, states)
+    head_deltas, upstream = _MEASURE[shape.loops == "xla"](heads, reading.hidden, labels, states)
     deltas = find_deltas(shape, weights, reading, order, upstream)
     said = tf.pad(tf.gather(weights["embedding"], reading.tokens[:-1]), [[1, 0], [0, 0], [0, 0]])
     inputs = [said + tf.gather(weights["slot_embedding"], reading.slots)[:, None]]
@@ -183,9 +183,9 @@ def _by_group(shape, values):
     return tf.split(values, [group.n_positions for group in shape.groups])
 
 
-def _look(heads, hidden, labels, states):
+def _measure(heads, hidden, labels, states):
     _, _, deltas = _heads.measure(heads, hidden, labels, states)
     return deltas, _heads.send_back(heads, deltas)
 
 
-_LOOK = {False: _look, True: tf.function(_look, jit_compile=True, autograph=False)}
+_MEASURE = {False: _measure, True: tf.function(_measure, jit_compile=True, autograph=False)}

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from .._grammar import Grammar
+from ..privacy._mechanisms import system_generator
 from . import _engine
 from ._layout import Layout
 from ._model import AVERAGE
@@ -43,15 +44,14 @@ class Mechanism:
     expected_rows: float
 
 
-class Noise:
-    """Random numbers from the operating system's entropy, for draws of rows and for noise, each a stream of its own.
+class Randomness:
+    """Random numbers that no seed decides, for draws of rows and for noise, each a stream of its own.
 
     TensorFlow's normal numbers end at 5.7 standard deviations, which betrays a row whose gradient lies beyond; these do not.
     """
 
     def __init__(self):
-        draws, noise = np.random.SeedSequence().spawn(2)
-        self._draws, self._noise = (np.random.Generator(np.random.PCG64DXSM(seed)) for seed in (draws, noise))
+        self._draws, self._noise = system_generator(), system_generator()
 
     def choose(self, n_rows: int, rate: float) -> np.ndarray:
         """Return the indices of the rows that take part in a step, each with probability `rate`."""
@@ -80,8 +80,8 @@ def train_privately(
         Of the initial weights and dropout; the draws of rows and the noise come from the operating system.
     on_epoch : callable
         Called with an `EpochState` after every epoch.
-    spent : sequence of (float, float)
-        Epsilon and delta after every epoch, as `EpochState` tells them.
+    spent : sequence of (int, float, float)
+        Where every epoch ends: steps taken until then, and what is spent with them, epsilon and delta.
 
     Returns
     -------
@@ -94,31 +94,31 @@ def train_privately(
     layout, shape = Layout(grammar), network_shape(grammar, settings)
     drawing, knob_seed = (np.random.default_rng(child) for child in seed.spawn(2))
     rows = layout.rows(ids)
-    weights = priors if isinstance(priors, dict) else initial_weights(shape, layout.priors(layout.rows(priors)), drawing)
+    weights = initial_weights(shape, layout.priors(layout.rows(priors)), drawing)
     knobs = knobs_of(settings, mechanism.n_steps // settings.epochs, mechanism.n_steps, knob_seed)
     with _engine.borrowed(shape, settings.batch_size, 1, None) as model:
         _engine.load(model, weights | knobs | {AVERAGE + name: value for name, value in weights.items()})
         _engine.reset_optimizer(model)
-        history = _run(_Steps(model, rows, layout.order, settings.batch_size, mechanism), settings, mechanism, on_epoch, spent)
+        steps = _Steps(model, rows, layout.order, settings.batch_size, mechanism)
+        history = _run(steps, on_epoch, spent)
         return model.averages(), history
 
 
-def _run(steps, settings, mechanism, on_epoch, spent):
+def _run(steps, on_epoch, spent):
     """Take all steps; tell after each epoch that it is over."""
-    history, ends = [], np.linspace(0, mechanism.n_steps, settings.epochs + 1).round().astype(int)[1:]
-    clock = time.perf_counter()
-    for step in range(mechanism.n_steps):
-        steps.take(step)
-        for epoch in np.flatnonzero(ends == step + 1).tolist():
-            now = time.perf_counter()
-            figures = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), np.nan)
-            figures |= dict(zip(("epsilon", "delta"), spent[epoch], strict=True))
-            state = EpochState(epoch, settings.epochs, **figures, seconds=now - clock, last=epoch + 1 == settings.epochs)
-            history.append(
-                {"epoch": epoch, **figures, "seconds": np.nan, "best": state.last}
-            )  # time tells how many were drawn
-            clock = now
-            on_epoch(state)
+    history, taken, clock = [], 0, time.perf_counter()
+    for epoch, (end, epsilon, delta) in enumerate(spent):
+        for step in range(taken, end):
+            steps.take(step)
+        taken, now, last = end, time.perf_counter(), epoch + 1 == len(spent)
+        figures = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), np.nan) | {
+            "epsilon": epsilon,
+            "delta": delta,
+        }
+        # time tells how many rows were drawn: it is shown to who fits, and not kept
+        history.append({"epoch": epoch, **figures, "seconds": np.nan, "best": last})
+        on_epoch(EpochState(epoch, len(spent), **figures, seconds=now - clock, last=last))
+        clock = now
     return history
 
 
@@ -127,20 +127,20 @@ class _Steps:
 
     def __init__(self, model, rows, order, chunk_rows, mechanism):
         self.model, self.rows, self.chunk_rows, self.mechanism = model, rows, chunk_rows, mechanism
-        self.order, self.noise = tf.constant(order), Noise()
+        self.order, self.randomness = tf.constant(order), Randomness()
         self.norm = tf.constant(mechanism.l2_norm_clip, tf.float32)
 
     def take(self, step: int) -> None:
         """Draw rows, sum their clipped gradients, add noise, move the weights."""
-        chosen = self.noise.choose(len(self.rows), self.mechanism.sampling_rate)
+        chosen = self.randomness.choose(len(self.rows), self.mechanism.sampling_rate)
         totals = {variable.name: np.zeros(variable.shape) for variable in self.model.trainable_variables}
         for rows, real in chunks(self.rows, chosen, self.chunk_rows):
-            sums = self.model.clipped(rows, self.order, real, self.norm, tf.constant(step))
+            sums = self.model.clipped_sums(rows, self.order, real, self.norm, tf.constant(step))
             for name, total in totals.items():
                 total += sums[name].numpy()
         scale = self.mechanism.noise_multiplier * self.mechanism.l2_norm_clip
-        noisy = {name: self.noise.added_to(total, scale) / self.mechanism.expected_rows for name, total in totals.items()}
-        self.model.moved({name: tf.constant(mean, tf.float32) for name, mean in noisy.items()})
+        noisy = {name: self.randomness.added_to(total, scale) / self.mechanism.expected_rows for name, total in totals.items()}
+        self.model.move({name: tf.constant(mean, tf.float32) for name, mean in noisy.items()})
 
 
 def chunks(rows: np.ndarray, chosen: np.ndarray, size: int):

@@ -50,8 +50,8 @@ class RowModel(keras.Model):
         self.shape = shape
         prepare(shape)
         self._make_weights()
-        self.clipped = tf.function(self.clipped_sums, autograph=False)
-        self.moved = tf.function(self.move, autograph=False)
+        self.clipped_sums = tf.function(self._clipped_sums, autograph=False)
+        self.move = tf.function(self._move, autograph=False)
         self.loss_mean, self.accuracy_mean = keras.metrics.Mean("loss"), keras.metrics.Mean("accuracy")
         self.built = True
 
@@ -119,10 +119,10 @@ class RowModel(keras.Model):
         rows, order, reach = data
         step = self.optimizer.iterations.value
         gradients, losses, hits = self._gradients(rows, order, reach, tf.cast(step, tf.int32))
-        self.move(gradients)
+        self._move(gradients)
         return self._measure(losses, hits)
 
-    def move(self, gradients):
+    def _move(self, gradients):
         """Take a step of the optimizer, and move the weights' averages."""
         step = tf.cast(self.optimizer.iterations.value, tf.float32)
         share = 1.0 / tf.minimum(self.tensor("horizon"), 1.0 + step / 4.0)
@@ -131,7 +131,7 @@ class RowModel(keras.Model):
             average = self._variables[AVERAGE + variable.name]
             average.assign(average.value + share * (variable.value - average.value))
 
-    def clipped_sums(self, rows, order, real, norm, step):
+    def _clipped_sums(self, rows, order, real, norm, step):
         """Return the sum over rows of their gradients, each clipped to `norm`, by name; rows as in `train_step`."""
         weights, bounds = tables(self.shape, self._weights_of()), parts_of(self.shape.groups, rows.shape[0])
         noise = Noise(self.tensor("seed") + tf.stack([0, step]), self.tensor("dropout"), same_for_all=True)

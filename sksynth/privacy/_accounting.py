@@ -220,7 +220,7 @@ def gaussian_noise(epsilon: float, delta: float) -> float:
         half, slope = 0.5 / np.exp(log_noise), epsilon * np.exp(log_noise)
         return ndtr(half - slope) - np.exp(epsilon + log_ndtr(-half - slope)) - delta
 
-    return float(np.exp(brentq(excess, -5.0, 15.0)))
+    return float(np.exp(brentq(excess, -5.0, 30.0)))
 
 
 def _check_model(rate, steps):

@@ -122,17 +122,11 @@ def audit(
     picks = [rng.integers(0, len(X), n_canaries) for _ in X.columns]
     cells = [X.iloc[pick, place].reset_index(drop=True) for place, pick in enumerate(picks)]
     canaries = pd.concat(cells, axis=1)
-    deltas = []
-
-    def run(included):
-        with_canaries = pd.concat([X, canaries[included]], ignore_index=True)
-        attacked, reference = (estimator_factory().fit(table) for table in (with_canaries, X))
-        deltas.append(attacked.delta_)
-        return attacked.score_samples(canaries) - reference.score_samples(canaries)
-
     included = rng.random(n_canaries) < 0.5
-    scores = run(included)
-    return assess(scores, included, deltas[0], confidence)
+    with_canaries = pd.concat([X, canaries[included]], ignore_index=True)
+    attacked, reference = (estimator_factory().fit(table) for table in (with_canaries, X))
+    scores = attacked.score_samples(canaries) - reference.score_samples(canaries)
+    return assess(scores, included, attacked.delta_, confidence)
 
 
 def assess(scores: np.ndarray, included: np.ndarray, delta: float, confidence: float = 0.95) -> Audit:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ._accounting import check_delta, composed_epsilon
 
+DP_SGD = "DP-SGD"  # the mechanism of noisy training
 COLUMNS = ["step", "mechanism", "parameters", "epsilon", "delta", "covers"]
 
 

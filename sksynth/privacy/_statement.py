@@ -4,11 +4,15 @@ import textwrap
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from ._ledger import Ledger
+from ._ledger import DP_SGD, Ledger
 
 UNIT = (
     "Unit: one row of the table. Two tables are neighbours if one is the other with one row {adjacency}. Somebody to whom k "
     "rows belong is protected at about k times epsilon."
+)
+SAMPLING = (
+    "Sampling of rows: each step of training draws every row independently with the same probability (Poisson sampling), "
+    "without a largest number of rows; gradients are clipped row by row."
 )
 RANDOM = (
     "Random numbers: the draws of rows and the noise are made by NumPy's PCG64DXSM generator, seeded by the operating system "
@@ -62,8 +66,7 @@ def privacy_statement(
         "Taken to be public: " + "; ".join(public) + ".",
         "Everything else that the fit learned of the rows was released by these steps:",
         *(_entry(entry) for entry in ledger.entries),
-        "Sampling of rows: each step of training draws every row independently with the same probability (Poisson sampling), "
-        "without a largest number of rows; gradients are clipped row by row.",
+        *([SAMPLING] if any(entry.mechanism == DP_SGD for entry in ledger.entries) else []),
         f"Composition: privacy loss distributions, dp-accounting {version('dp-accounting')}.",
         RANDOM,
         UNCOVERED,
