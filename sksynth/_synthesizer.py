@@ -15,12 +15,12 @@ from ._clusterer import ColumnClusterer
 from ._generative import GenerativeModel, check_draw
 from ._private import (
     DELTA,
+    cell_by_cell,
     check_budget,
     check_typed,
     cluster_privately,
     plan_training,
     release,
-    without_strangers,
 )
 from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
@@ -230,7 +230,7 @@ class BatchLSTMSynthesizer(GenerativeModel):
         self._set_privacy(ledger, released)
         for model in models:
             model.epsilon_, model.delta_ = self.epsilon_, self.delta_
-        table = without_strangers(frame, released.schema)
+        table = cell_by_cell(frame, released.schema)
         ids = [model.tokenizer_.encode(table[batch]) for model, batch in zip(models, self.batches_, strict=True)]
         return models, ids, plans
 

@@ -16,12 +16,12 @@ from ._private import (
     DELTA,
     Lines,
     PrivatePlan,
+    cell_by_cell,
     check_budget,
     check_typed,
     fit_to_alphabet,
     plan_training,
     release,
-    without_strangers,
 )
 from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
@@ -216,7 +216,7 @@ class LSTMTextModel(GenerativeModel):
         else:
             facts = release(X, getattr(self.tokenizer, "schema", None), ledger, self.epsilon)
             self.tokenizer_, priors = facts.fit_tokenizer()
-            X = without_strangers(X, facts.schema)
+            X = cell_by_cell(X, facts.schema)
         (plan,) = plan_training([self], [priors], facts.n_rows, ledger, self.epsilon)
         self._set_privacy(ledger, facts)
         return self.tokenizer_.encode(X), plan

@@ -408,6 +408,15 @@ def test_history_tells_nothing_of_the_rows():
     assert [record["epsilon"] for record in history] == pytest.approx([0.1, 0.2, 0.3])
 
 
+def test_private_products_are_exact_float32():
+    """While private training runs, GPUs may not shorten numbers; afterwards TensorFlow is as it was."""
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    before, during = enabled(), []
+    fit(on_epoch=lambda state: during.append(enabled()))
+    assert during == [False] * 3
+    assert enabled() == before
+
+
 def test_two_fits_of_one_seed_differ():
     """The seed fixes initial weights, never draws of rows or noise."""
     (first, *_), (second, *_) = fit(), fit()

@@ -4,12 +4,13 @@ from ._clusters import cluster_privately
 from ._lines import Lines, fit_to_alphabet
 from ._plan import DELTA, PrivatePlan, check_budget, plan_training, statement_of
 from ._release import release
-from ._schema import check_typed, without_strangers
+from ._schema import cell_by_cell, check_typed
 
 __all__ = [
     "DELTA",
     "Lines",
     "PrivatePlan",
+    "cell_by_cell",
     "check_budget",
     "check_typed",
     "cluster_privately",
@@ -17,5 +18,4 @@ __all__ = [
     "plan_training",
     "release",
     "statement_of",
-    "without_strangers",
 ]

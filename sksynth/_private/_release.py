@@ -18,7 +18,7 @@ from ..privacy._ledger import Ledger, laplace_event
 from ..privacy._mechanisms import noisy_total, system_generator
 from ..tokenizers import TableTokenizer
 from ._domains import release_domains
-from ._schema import split_schema
+from ._schema import cell_by_cell, split_schema
 from ._shapes import column_like, release_shapes
 
 LEAST_NOISE = 10.0  # noise multiplier of domains, and again of shapes: beside training at epsilon 3 they cost next to nothing
@@ -82,7 +82,7 @@ def release(frame: pd.DataFrame, schema: Any, ledger: Ledger, epsilon: float | N
         What everything together may spend; None: whatever it comes to.
     """
     rng, fields, noise = system_generator(), split_schema(frame, schema), early_noise(epsilon, ledger.delta)
-    public = [column for column, field in fields.items() if field is not None]
+    frame, public = cell_by_cell(frame, fields), [column for column, field in fields.items() if field is not None]
     private = [column for column, field in fields.items() if field is None]
     n_rows, known = len(frame), {}
     if private:

@@ -1,6 +1,7 @@
 """Fields completed from what is public: what the user says of a column, and its dtype; never from the column's values."""
 
 from collections.abc import Hashable, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -137,16 +138,30 @@ def check_typed(X: Any) -> None:
         )
 
 
-def without_strangers(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return the table with cells of boolean columns that are neither True nor False as missing, rather than an error."""
-    strange = [
-        column for column, field in schema.items() if field.kind == "boolean" and types.is_object_dtype(frame[column].dtype)
-    ]
+def cell_by_cell(frame: pd.DataFrame, schema: Mapping) -> pd.DataFrame:
+    """Return the table such that what a cell of an object column is read as depends on no other cell.
+
+    What is neither True nor False in a boolean column is missing, rather than an error that tells of it; numbers are floats,
+    as one float among whole numbers would make floats of all.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Never written to.
+    schema : mapping of column to Field or None
+    """
     copy = frame.copy(deep=False)
-    for column in strange:
-        known = frame[column].map(lambda cell: isinstance(cell, bool | np.bool_))
-        copy[column] = frame[column].where(known, None)
+    for column, field in schema.items():
+        read = _READ.get(getattr(field, "kind", None))
+        if read and types.is_object_dtype(frame[column].dtype):
+            copy[column] = frame[column].map(read).astype(object)
     return copy
+
+
+_READ = {
+    "boolean": lambda cell: bool(cell) if isinstance(cell, bool | np.bool_) else None,
+    "number": lambda cell: float(cell) if isinstance(cell, Real) and not isinstance(cell, bool | np.bool_) else cell,
+}
 
 
 def _is_category(dtype):

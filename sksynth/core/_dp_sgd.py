@@ -6,6 +6,7 @@ number of rows drawn. An empty draw takes its step all the same.
 """
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,8 +101,21 @@ def train_privately(
         _engine.load(model, weights | knobs | {AVERAGE + name: value for name, value in weights.items()})
         _engine.reset_optimizer(model)
         steps = _Steps(model, rows, layout.order, settings.batch_size, mechanism)
-        history = _run(steps, on_epoch, spent)
+        with _exact_products():
+            history = _run(steps, on_epoch, spent)
         return model.averages(), history
+
+
+@contextmanager
+def _exact_products():
+    """Keep GPUs from products of fewer bits than float32, by which a clipped row would be longer than the norm."""
+    config = tf.config.experimental
+    before = config.tensor_float_32_execution_enabled()
+    config.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        config.enable_tensor_float_32_execution(before)
 
 
 def _run(steps, on_epoch, spent):
