@@ -1,5 +1,6 @@
 """Which columns belong together: a transformer that groups the columns of a table into batches."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._association import association, codes_of, noisy_association, public_codes
+from ._plain import from_plain, to_plain
+from ._state import check_keys, expect, index_to_state, reading_state, take, take_array, take_index
 from ._validation import check_choice, check_columns, check_int, check_real, check_table, listed
 from .privacy._ledger import gaussian_event
 
@@ -117,10 +120,7 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
         ValueError, TypeError
             A parameter or a column that cannot be used; `batches` that do not fit the columns.
         """
-        check_int(self, "max_columns", low=1)
-        check_choice(self, "method", ["average", "complete", "single", "weighted"])
-        check_choice(self, "isolate_text", [True, False])
-        check_real(self, "noise_multiplier", low=0.0, closed="neither", optional=True)
+        self._check_params()
         frame = check_table(X)
         check_columns(self, X, frame, reset=True)
         self._has_names = isinstance(X, pd.DataFrame)
@@ -130,6 +130,10 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
             positions = self._own_batches()
             for name in ("association_", "linkage_", "privacy_event_"):
                 self.__dict__.pop(name, None)
+        return self._set_batches(positions)
+
+    def _set_batches(self, positions: list[list[int]]) -> "ColumnClusterer":
+        """Set what follows from the positions of the columns in every batch."""
         self.batches_ = [[self.columns_[position] for position in batch] for batch in positions]
         self.labels_ = np.empty(len(self.columns_), np.int64)
         for label, batch in enumerate(positions):
@@ -247,6 +251,89 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32", "int64", "int32", "object"]
         return tags
 
+    def _to_state(self) -> dict:
+        """Return the fitted clusterer as plain data; a `random_state` that is no int is left out.
+
+        Raises
+        ------
+        TypeError
+            If a column's name is neither text, a number, a date nor a tuple of these.
+        """
+        check_is_fitted(self)
+        measured, event = getattr(self, "association_", None), getattr(self, "privacy_event_", None)
+        names = pd.Index(self.columns_, dtype=object, tupleize_cols=False) if measured is None else measured.columns
+        return {
+            "params": self._plain_params(),
+            "columns": index_to_state(names),
+            "has_names": self._has_names,
+            "order": self._order.astype(np.int64),
+            "sizes": np.array([len(batch) for batch in self.batches_], np.int64),
+            "association": None if measured is None else measured.to_numpy(),
+            "linkage": None if measured is None else self.linkage_,
+            "noise_multiplier": None if event is None else float(event.noise_multiplier),
+        }
+
+    def _plain_params(self) -> dict:
+        """Return the parameters as what JSON knows."""
+        params, seed = self.get_params(), self.random_state
+        params["random_state"] = seed if isinstance(seed, Integral) and not isinstance(seed, bool) else None
+        batches = params.pop("batches")
+        return {
+            "batches": None if batches is None else [[to_plain(name) for name in batch] for batch in batches],
+            **{name: to_plain(value) for name, value in params.items()},
+        }
+
+    @classmethod
+    def _from_state(cls, state: dict) -> "ColumnClusterer":
+        """Return the fitted clusterer that wrote a state; ValueError if none did."""
+        with reading_state(cls.__name__):
+            check_keys(state, "params", "columns", "has_names", "order", "sizes", "association", "linkage", "noise_multiplier")
+            self = cls._of_params(state["params"])
+            names = take_index(state, "columns")
+            self.columns_, self.n_features_in_, self._has_names = list(names), len(names), take(state, "has_names", bool)
+            if self._has_names and all(isinstance(column, str) for column in self.columns_):
+                self.feature_names_in_ = np.array(self.columns_, dtype=object)
+            self._read_measured(state, names)
+            order = take_array(state, "order", np.int64, (len(names),))
+            expect(np.array_equal(np.sort(order), np.arange(len(names))), "'order'", order, "every column once")
+            sizes = take_array(state, "sizes", np.int64, (None,))
+            fits = len(sizes) and sizes.min() >= 1 and sizes.max() <= len(names) and sizes.sum() == len(names)
+            expect(fits, "'sizes'", sizes, f"numbers of columns, {len(names)} in all")
+            return self._set_batches([batch.tolist() for batch in np.split(order, np.cumsum(sizes)[:-1])])
+
+    @classmethod
+    def _of_params(cls, params: dict) -> "ColumnClusterer":
+        check_keys(params, *cls().get_params())
+        batches = take(params, "batches", list, type(None))
+        expect(batches is None or all(type(batch) is list for batch in batches), "'batches'", batches, "lists of names")
+        take(params, "random_state", int, type(None))
+        self = cls(**{name: from_plain(value) for name, value in params.items()})
+        set().union(*self.batches or [])  # fails where a name is none: it cannot be hashed
+        self._check_params()
+        return self
+
+    def _read_measured(self, state: dict, names: pd.Index) -> None:
+        """Set what `_find_batches` sets."""
+        noise = take(state, "noise_multiplier", float, type(None))
+        expect(noise is None or 0 < noise < np.inf, "'noise_multiplier'", noise, "a number above 0")
+        if state["association"] is None:
+            expect(state["linkage"] is None and noise is None, "'association'", None, "an array where there is a linkage")
+            return
+        measured = take_array(state, "association", np.float64, (len(names), len(names)))
+        expect(((measured >= 0) & (measured <= 1)).all(), "'association'", measured, "numbers in [0, 1]")
+        expect((measured == measured.T).all() and (measured.diagonal() == 1).all(), "'association'", measured, "symmetry")
+        self.association_ = pd.DataFrame(measured, index=names, columns=names)
+        self.linkage_ = take_array(state, "linkage", np.float64, (len(names) - 1, 4))
+        expect(_is_tree(self.linkage_), "'linkage'", self.linkage_, "a tree, as scipy.cluster.hierarchy.linkage returns it")
+        if noise is not None:
+            self.privacy_event_ = gaussian_event(noise)
+
+    def _check_params(self) -> None:
+        check_int(self, "max_columns", low=1)
+        check_choice(self, "method", ["average", "complete", "single", "weighted"])
+        check_choice(self, "isolate_text", [True, False])
+        check_real(self, "noise_multiplier", low=0.0, closed="neither", optional=True)
+
     def _check(self, X: Any) -> pd.DataFrame:
         check_is_fitted(self)
         frame = check_table(X)
@@ -314,6 +401,12 @@ def _linkage(measured: np.ndarray, method: str) -> np.ndarray:
     if len(measured) == 1:
         return np.empty((0, 4))
     return linkage(squareform(1 - measured, checks=False), method)
+
+
+def _is_tree(tree: np.ndarray) -> bool:
+    from scipy.cluster.hierarchy import is_valid_linkage
+
+    return len(tree) == 0 or is_valid_linkage(tree)
 
 
 def _groups(tree: np.ndarray, members: np.ndarray, max_columns: int) -> list[list[int]]:

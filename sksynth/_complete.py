@@ -1,12 +1,11 @@
 """Fields completed from the data, and checked against it: one function per kind of field."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from . import _times, _values
+from ._validation import warn
 from ._values import positions_of, typed_counts, typed_key
 
 LABEL = "other"  # of the values of a column in which every one is rare
@@ -39,7 +38,10 @@ def complete_category(field, values, column, min_frequency):
     kept = tuple(value for value, kept in zip(distinct, keep, strict=True) if kept)
     categories = kept if field.categories is None else field.categories
     folded = [value for value, kept in zip(distinct, keep, strict=True) if not kept]
-    field = field.replace(categories=categories, n_folded=int(counts[~keep].sum()), n_folded_values=len(folded))
+    rows = counts[~keep]
+    field = field.replace(
+        categories=categories, n_folded=int(rows.sum()), n_folded_values=len(rows), n_folded_most=int(rows.max(initial=0))
+    )
     if not categories and field.other is None:
         field = _without_values(field, distinct, column, min_frequency)
     return _complete_levels(field, values, set(map(typed_key, folded)))
@@ -49,12 +51,10 @@ def _without_values(field, distinct, column, min_frequency):
     """Return a field of which no value is kept, so that something can be drawn: a label for strings, missing for others."""
     label = LABEL if len(distinct) and all(isinstance(value, str) for value in distinct) else None
     if len(distinct):
-        warnings.warn(
+        warn(
             f"column {column!r}: no value is in {min_frequency} or more rows, so all are sampled as "
             f"{'missing' if label is None else repr(label)}; "
-            "set min_frequency=1 to keep its values, or give its field in schema",
-            UserWarning,
-            stacklevel=3,
+            "set min_frequency=1 to keep its values, or give its field in schema"
         )
     return field.replace(nullable=True) if label is None else field.replace(other=label)
 
@@ -116,11 +116,12 @@ def _precision(field, present, whole, dtype, column):
 def _given_bounds(field, whole, dtype, column):
     """Return the given bounds as what the column holds: whole numbers within its dtype, or floats."""
     given = {name: getattr(field, name) for name in ("low", "high") if getattr(field, name) is not None}
-    info = np.iinfo(types.pandas_dtype(dtype.lower())) if whole and dtype != "object" else np.iinfo(np.int64)
+    ends = [types.pandas_dtype(dtype.lower())] * 2 if whole and dtype != "object" else [np.int64, np.uint64]
+    least, largest = np.iinfo(ends[0]).min, np.iinfo(ends[1]).max
     for name, bound in given.items():
         if isinstance(bound, pd.Timedelta):
             raise ValueError(f"column {column!r}: holds numbers, so {name} must be a number, got {bound!r}")
-        if whole and (bound != int(bound) or not info.min <= bound <= info.max):
+        if whole and (bound != int(bound) or not least <= bound <= largest):
             raise ValueError(f"column {column!r}: {name} must be a whole number within {dtype}, got {bound!r}")
     return {name: int(bound) if whole else float(bound) for name, bound in given.items()}
 

@@ -1,17 +1,29 @@
 """What the estimators that sample have in common."""
 
+import os
+from collections.abc import Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
+from . import persistence
 from ._private import statement_of
+from ._training._checkpoints import Folder
+from ._validation import check_choice
 from .privacy._ledger import Ledger
+
+_HIDDEN = ("_weights", "_container", "_n_steps", "_read_from")  # what fit or load sets besides attributes with a final _
 
 
 class GenerativeModel(BaseEstimator):
-    """An estimator that is fitted when it has a history, and scores by likelihood."""
+    """An estimator that is fitted when it has what it samples with, scores by likelihood, and is kept in files."""
+
+    _made_by_fit = ""  # the attribute without which it cannot sample; a fit that fails leaves at most a history
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean log-likelihood per record, in nats.
@@ -27,9 +39,72 @@ class GenerativeModel(BaseEstimator):
         """
         return float(self.score_samples(X).mean())
 
+    def save(self, path: Any) -> None:
+        """Write the fitted estimator to one file: a zip of JSON, arrays and CSV, without pickles, whole or not at all.
+
+        The parameters `callbacks` and `checkpoint_dir`, and generators of random numbers, come back as None. `joblib.dump`
+        keeps everything, for those who may trust whoever wrote the file.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        TypeError, ValueError
+            If a parameter is none that fit takes, or a column's name nothing that such a file can hold.
+        OSError
+            If the file cannot be written; one that was there before is still there.
+        """
+        check_is_fitted(self)
+        self._check_parameters()
+        persistence.write_model_file(path, self._to_files(), type(self).__name__)
+
+    @classmethod
+    def load(cls, path: Any, *, trusted: Sequence[type] = ()) -> Any:
+        """Read what `save` wrote, or the best epochs so far of a fit with `checkpoint_dir`.
+
+        Nothing that the file says is executed or imported.
+
+        Parameters
+        ----------
+        path : str or path
+            A file, or a `checkpoint_dir`: what is read from that is there to sample and score, and not trained further.
+        trusted : sequence of type, default=()
+            Classes of tokenizers of your own that may be made; `from_state` of the one that the file names is called.
+
+        Returns
+        -------
+        estimator : of this class
+            Fitted.
+
+        Raises
+        ------
+        sksynth.persistence.ModelFileError
+            A ValueError: the file is damaged, was tampered with, is of a later version, or holds something else.
+        OSError
+            If there is no such file, or it cannot be read.
+        """
+        if isinstance(trusted, type) or not all(isinstance(cls, type) for cls in trusted):
+            raise TypeError(f"trusted must be a sequence of classes, as in (MyTokenizer,), got {trusted!r}")
+        if Path(path).is_dir():
+            folder = Folder(path)
+            if not folder.exists():
+                raise persistence.ModelFileError(
+                    f"{path} holds no fit: pass the checkpoint_dir of one, or a file that save wrote"
+                )
+            estimator = cls._from_folder(folder, trusted)
+            estimator._read_from = str(path)
+            return estimator
+        files = persistence.read_model_file(path, cls.__name__)
+        with persistence.reading(path):
+            return cls._from_files(files, trusted)
+
     def _forget(self) -> None:
         """Remove what an earlier fit learned, so that one that fails leaves nothing half-fitted behind."""
-        for name in [name for name in vars(self) if name.endswith("_") or name in ("_weights", "_container")]:
+        for name in [name for name in vars(self) if name.endswith("_") or name in _HIDDEN]:
             delattr(self, name)
 
     def _set_privacy(self, ledger: Ledger, facts: Any) -> None:
@@ -38,7 +113,7 @@ class GenerativeModel(BaseEstimator):
         self.privacy_ledger_, self.privacy_statement_ = ledger.to_frame(), statement_of(ledger, self.epsilon_, facts)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "history_")
+        return hasattr(self, self._made_by_fit)
 
 
 def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
@@ -51,3 +126,63 @@ def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> 
         raise TypeError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
     if not np.isfinite(temperature) or temperature <= 0:
         raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
+
+
+def check_fitted(estimator: Any) -> bool:
+    """Return whether an estimator is fitted."""
+    return estimator.__sklearn_is_fitted__()
+
+
+def check_checkpoints(estimator: Any) -> None:
+    """Refuse parameters of checkpoints that are not what they may be."""
+    check_choice(estimator, "checkpoints", ("best+last", "all"))
+    check_choice(estimator, "overwrite", (True, False))
+    if not isinstance(estimator.checkpoint_dir, str | os.PathLike | None):
+        raise TypeError(
+            f"The 'checkpoint_dir' parameter of {type(estimator).__name__} must be the path of a folder or None, got "
+            f"{estimator.checkpoint_dir!r}."
+        )
+
+
+def check_callbacks(estimator: Any) -> None:
+    """Refuse callbacks that are neither callable nor Keras'."""
+    callbacks = estimator.callbacks
+    if callbacks is not None and (isinstance(callbacks, str) or not isinstance(callbacks, Sequence)):
+        raise TypeError(
+            f"The 'callbacks' parameter of {type(estimator).__name__} must be a list or None, got {callbacks!r}: put it in a "
+            "list."
+        )
+    for callback in callbacks or ():
+        if isinstance(callback, type) or not (callable(callback) or hasattr(callback, "on_epoch_end")):
+            raise TypeError(
+                f"The 'callbacks' parameter of {type(estimator).__name__} must hold callables and Keras callbacks, got "
+                f"{callback!r}."
+            )
+
+
+def refuse_more_training(estimator: Any, how: str) -> None:
+    """Refuse to train a fitted estimator further where that may not be.
+
+    Raises
+    ------
+    RuntimeError
+        If it was loaded to be read, or is private.
+    """
+    name, folder = type(estimator).__name__, getattr(estimator, "_read_from", None)
+    if folder is not None:
+        raise RuntimeError(
+            f"{how}: this {name} was loaded from the checkpoint_dir {folder} and is there to sample; call fit with that "
+            "checkpoint_dir to go on with it, or save it and load the file"
+        )
+    if estimator._is_private or np.isfinite(getattr(estimator, "epsilon_", np.inf)):
+        raise RuntimeError(
+            f"{how}: this {name} is private, and its budget is spent by one fit: call fit, on all rows, with an epsilon for "
+            "everything together"
+        )
+
+
+def note_steps(ledger: pd.DataFrame, models: Sequence[Any]) -> None:
+    """Note in a ledger how many of the planned steps were taken, where training was stopped."""
+    parameters = [row for row in ledger["parameters"] if "steps_planned" in row]
+    for row, n_steps in zip(parameters, [model._n_steps for model in models if model._weights], strict=True):
+        row["steps_taken"] = n_steps

@@ -21,26 +21,37 @@ ALIKE = 0.95  # share of an identifier's values that have one shape
 def infer(X, *, min_frequency, schema) -> Schema:
     """Do what `fields.infer_schema` says."""
     X = check_table(X)
-    if isinstance(schema, str):
-        raise ValueError(f"schema must be a mapping of columns to fields, got {schema!r}; 'private' is for fits with epsilon")
-    given = Schema(schema or {})
-    unknown = [column for column in given if column not in X.columns]
-    if unknown:
-        raise ValueError(f"schema names columns that the table has not: {unknown}; its columns are {list(X.columns)[:20]}")
+    given = given_fields(schema, X.columns)
     if isinstance(min_frequency, bool) or not isinstance(min_frequency, int | np.integer) or min_frequency < 1:
         raise ValueError(f"min_frequency must be a number of rows, at least 1, got {min_frequency!r}")
     return Schema((column, infer_field(X[column], column, given.get(column), min_frequency)) for column in X.columns)
+
+
+def given_fields(schema, columns) -> Schema:
+    """Return what is known of a table of these columns, or say why it is not of this table."""
+    if isinstance(schema, str):
+        raise ValueError(f"schema must be a mapping of columns to fields, got {schema!r}; 'private' is for fits with epsilon")
+    given = Schema(schema or {})
+    unknown = [column for column in given if column not in columns]
+    if unknown:
+        raise ValueError(f"schema names columns that the table has not: {unknown}; its columns are {list(columns)[:20]}")
+    return given
 
 
 def infer_field(values: pd.Series, column, field, min_frequency):
     """Return the completed field of one column; `field` is what is known of it, or None."""
     known = guess(values, column, min_frequency) if field is None else field
     missing = bool(values.isna().any())
-    if known.nullable is False and missing and known.n_folded is None:
-        raise ValueError(f"column {column!r}: has missing cells, but its field says nullable=False; fill them, or drop that")
+    refuse_missing(known, missing, column)
     known = known.replace(nullable=missing if known.nullable is None else known.nullable)
     known = COMPLETE[known.kind](known, values, column, min_frequency)
     return known.replace(dtype=_values.nullable_dtype(known.dtype)) if known.nullable else known
+
+
+def refuse_missing(field, missing, column):
+    """Refuse missing cells in a column whose field rules them out."""
+    if field.nullable is False and missing and field.n_folded is None:
+        raise ValueError(f"column {column!r}: has missing cells, but its field says nullable=False; fill them, or drop that")
 
 
 def guess(values: pd.Series, column, min_frequency):

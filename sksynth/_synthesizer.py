@@ -1,18 +1,33 @@
 """BatchLSTMSynthesizer: tables in, synthetic tables out."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from copy import copy
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from . import persistence
 from ._clusterer import ColumnClusterer
-from ._generative import GenerativeModel, check_draw
+from ._files import _model as model_files
+from ._files import _synthesizer as synthesizer_files
+from ._generative import (
+    GenerativeModel,
+    check_callbacks,
+    check_checkpoints,
+    check_draw,
+    check_fitted,
+    note_steps,
+    refuse_more_training,
+)
+from ._infer import given_fields
 from ._private import (
     DELTA,
     cell_by_cell,
@@ -22,23 +37,27 @@ from ._private import (
     plan_training,
     release,
 )
-from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
-from ._text_model import HISTORY, LSTMTextModel
-from ._validation import Container, check_columns, check_int, check_real, check_table
-from .fields import Schema, infer_schema
+from ._text_model import LSTMTextModel
+from ._training._checkpoints import CLUSTERER, ORPHAN_SECONDS, Folder
+from ._training._history import HISTORY, history_frame
+from ._training._job import Job, Outcome, n_epochs, run_job, settle
+from ._training._progress import supervised, watch_rows
+from ._training._watch import Watch, shares_of_time
+from ._validation import Container, check_columns, check_int, check_real, check_table, listed
+from .fields import Schema
 from .privacy._ledger import Ledger
 from .tokenizers import TableTokenizer
 
 logger = logging.getLogger(__name__)
 
-_TEMPLATES = {"clusterer": ColumnClusterer, "text_model": LSTMTextModel}
 _ONE_BUDGET = "all batches read the same rows and share one budget; set it there alone"
 _WHY = {
     "random_state": "every batch gets a stream of its own; set it there alone",
     "epsilon": _ONE_BUDGET,
     "delta": _ONE_BUDGET,
     "noise_multiplier": "all batches read the same rows and share one noise, which follows from epsilon; set that",
+    "checkpoint_dir": "every batch gets a folder of its own in it; set it there alone",
 }
 
 
@@ -67,6 +86,22 @@ class BatchLSTMSynthesizer(GenerativeModel):
         (epsilon, delta)-differentially private, the unit being one row. See `privacy_statement_`. None: no privacy.
     delta : float, default=None
         Probability with which the bound may fail; below 1 over the number of rows. None: 1e-6.
+    checkpoint_dir : str or path, default=None
+        Folder in which the fit leaves, batch by batch and epoch by epoch, all that is needed to go on, or to sample (`load`);
+        it never holds rows. `fit` goes on where an earlier one of the same data and settings stood there, to the same result
+        as if it had not stopped. None: nothing is written.
+    checkpoints : {"best+last", "all"}, default="best+last"
+        Which epochs stay in the folder.
+    overwrite : bool, default=False
+        Start afresh in a `checkpoint_dir` that holds a fit.
+    callbacks : list, default=None
+        Callbacks of Keras, and callables that take an `EpochState` (batch, epoch, loss, accuracy, val_loss, val_accuracy,
+        epsilon, delta, seconds; ``state.stop()`` ends the training of its batch) after every epoch of every batch. In this
+        process the very callables are called, in a worker their copies; of Keras' callbacks each batch gets a copy, see
+        `callbacks_`. One that sets the learning rate takes it over from the plan.
+    max_time : float, default=None
+        Seconds that fit may take in all, compilation included; what is left is divided over the batches. It ends within one
+        compiled call (half a second of work) of that, and every batch takes at least one. None: no limit.
     n_jobs : int, default=None
         Batches that are trained at the same time, as in joblib. Results do not depend on it.
     random_state : int, RandomState, Generator or None, default=None
@@ -82,6 +117,11 @@ class BatchLSTMSynthesizer(GenerativeModel):
         The fitted model of every batch.
     clusterer_ : ColumnClusterer
         The fitted clusterer.
+    callbacks_ : list of list
+        The copies of Keras' callbacks that each batch used, with what they have noted, free of the network and of whatever
+        cannot be pickled.
+    interrupted_ : bool
+        Whether Ctrl-C ended fit before it was done.
     schema_ : sksynth.fields.Schema
         What every column is, as it was given or inferred; printable, editable, to and from JSON.
     history_ : DataFrame
@@ -116,6 +156,8 @@ class BatchLSTMSynthesizer(GenerativeModel):
     (3, 15)
     """
 
+    _made_by_fit = "models_"
+
     def __init__(
         self,
         clusterer: ColumnClusterer | None = None,
@@ -125,6 +167,11 @@ class BatchLSTMSynthesizer(GenerativeModel):
         min_frequency: int = 5,
         epsilon: float | None = None,
         delta: float | None = None,
+        checkpoint_dir: Any = None,
+        checkpoints: str = "best+last",
+        overwrite: bool = False,
+        callbacks: Sequence | None = None,
+        max_time: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -135,6 +182,11 @@ class BatchLSTMSynthesizer(GenerativeModel):
         self.min_frequency = min_frequency
         self.epsilon = epsilon
         self.delta = delta
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoints = checkpoints
+        self.overwrite = overwrite
+        self.callbacks = callbacks
+        self.max_time = max_time
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -150,7 +202,7 @@ class BatchLSTMSynthesizer(GenerativeModel):
         -------
         self : BatchLSTMSynthesizer
         """
-        for name, template in _TEMPLATES.items():
+        for name, template in synthesizer_files.TEMPLATES.items():
             nested = any(key.startswith(f"{name}__") for key in params)
             if nested and params.get(name, getattr(self, name)) is None:
                 setattr(self, name, template())
@@ -175,21 +227,180 @@ class BatchLSTMSynthesizer(GenerativeModel):
         ValueError, TypeError
             If a parameter, a column or the schema is not what it may be; the message names it.
         """
+        started = time.time()
         self._check_parameters()
+        if self.text_model is not None and self.text_model.warm_start and check_fitted(self):
+            return self._go_on(X, started, "warm_start")
         self._forget()
+        return self._fit(X, started)
+
+    def partial_fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
+        """Train on more rows: one pass over them, from where the batches' networks are; the first call fits.
+
+        Batches and columns stay as they are; what the domains of fit have no room for is refused, see
+        `tokenizers.TableTokenizer.admit`. If anything fails, the synthesizer is as it was. Nothing is written to
+        `checkpoint_dir`.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray, shape (n_rows, n_columns)
+        y : ignored
+
+        Returns
+        -------
+        self : BatchLSTMSynthesizer
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`, and if X holds what there is no room for.
+        RuntimeError
+            If the synthesizer is private, or was loaded from a checkpoint_dir.
+        """
+        started = time.time()
+        self._check_parameters()
+        refuse_more_training(self, "partial_fit")
+        if check_fitted(self):
+            return self._go_on(X, started, "partial_fit")
+        self._forget()
+        return self._fit(X, started, one_pass=True)
+
+    def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
+        """Train the model of one batch anew, and replace it alone; in `checkpoint_dir` too.
+
+        Parameters
+        ----------
+        batch : int
+            Position in `batches_`.
+        X : DataFrame or ndarray
+            With the columns of the batch, or all of fit's; fit keeps no rows.
+
+        Returns
+        -------
+        self : BatchLSTMSynthesizer
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        RuntimeError
+            Without X, or if the synthesizer is private, or was loaded from a checkpoint_dir.
+        ValueError, TypeError
+            If there is no such batch, or as `fit`.
+        """
+        started = time.time()
+        check_is_fitted(self)
+        self._check_parameters()
+        refuse_more_training(self, "fit_batch")
+        frame = self._columns_of(batch, X)
+        root = seed_sequence(self.random_state)
+        model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_), root)
+        with nullcontext() if self.checkpoint_dir is None else self._folder().locked():
+            if job.folder is not None:
+                with job.folder.locked(ORPHAN_SECONDS):
+                    model_files.begin(model, job)
+            outcomes = self._run([model], [job], started)
+        self.interrupted_ = settle(outcomes)
+        models = list(self.models_)
+        models[batch] = outcomes[0].model
+        return self._set_models(models)
+
+    def _columns_of(self, batch: Any, X: Any) -> pd.DataFrame:
+        """Return the columns of a batch from a table that has them."""
+        if X is None:
+            raise RuntimeError(
+                "fit_batch: no rows to train on, as fit keeps none: pass them, as in fit_batch(batch, X), with the columns of "
+                "the batch"
+            )
+        if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or not 0 <= batch < len(self.batches_):
+            raise ValueError(f"batch must be an int from 0 to {len(self.batches_) - 1}, a position in batches_, got {batch!r}")
+        frame, columns = check_table(X), self.batches_[batch]
+        if not isinstance(X, pd.DataFrame) and frame.shape[1] in (len(columns), self.n_features_in_):
+            frame = frame.set_axis(self.columns_ if frame.shape[1] == self.n_features_in_ else columns, axis=1)
+        lacking = [column for column in columns if column not in frame.columns]
+        if lacking:
+            raise ValueError(f"X lacks columns of batch {batch}: {listed(lacking)}; pass X[synthesizer.batches_[{batch}]]")
+        return frame[columns]
+
+    def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
         frame = check_table(X)
         if self.epsilon is not None:
             check_typed(X)
         check_columns(self, X, frame, reset=True)
         self._container = Container.of(X)
-        root = seed_sequence(self.random_state)
-        prepared = self._prepare(frame, root) if self.epsilon is None else self._prepare_privately(frame)
-        logger.info("fitting batches of %s columns", [len(batch) for batch in self.batches_])
-        self.models_ = self._fit_batches(*prepared, root)
-        known = {column: field for model in self.models_ for column, field in model.tokenizer_.schema_.items()}
+        folder = None if one_pass else self._folder()
+        with nullcontext() if folder is None else folder.locked():
+            if folder is not None and folder.exists() and not self.overwrite:
+                models, jobs = self._take_up(frame, folder)
+            else:
+                models, jobs = self._new_jobs(frame, folder)
+            for job in jobs:
+                job.one_pass = one_pass
+            logger.info("fitting batches of %s columns", [len(batch) for batch in self.batches_])
+            try:
+                outcomes = self._run(models, jobs, started)
+                models = [outcome.model for outcome in outcomes]
+            finally:
+                self.history_ = _join_histories(models)
+        self.interrupted_ = settle(outcomes)
+        return self._set_models(models)
+
+    def _folder(self) -> Folder | None:
+        return None if self.checkpoint_dir is None else Folder(self.checkpoint_dir, self.checkpoints)
+
+    @property
+    def _is_private(self) -> bool:
+        return self.epsilon is not None
+
+    def _set_models(self, models: list) -> "BatchLSTMSynthesizer":
+        """Set the trained models, and what follows from them."""
+        self.models_, self.history_ = models, _join_histories(models)
+        self.callbacks_ = [model.callbacks_ for model in models]
+        known = {column: field for model in models for column, field in model.tokenizer_.schema_.items()}
         self.schema_ = Schema({column: known[column] for column in self.columns_})
-        self.history_ = _join_histories(self.models_)
+        if self._is_private and all(hasattr(model, "_n_steps") for model in models):
+            note_steps(self.privacy_ledger_, models)
         return self
+
+    def _new_jobs(self, frame: pd.DataFrame, folder: Folder | None) -> tuple[list, list]:
+        """Return the batches' models and what to train them on, which is written down where there is a folder."""
+        root = seed_sequence(self.random_state)
+        models, jobs = self._prepare(frame, root) if self.epsilon is None else self._prepare_privately(frame, root)
+        if folder is not None:
+            synthesizer_files.begin(self, models, jobs, folder)
+        return models, jobs
+
+    def _take_up(self, frame: pd.DataFrame, folder: Folder) -> tuple[list, list]:
+        """Return the batches' models and what is left of their training, from the folder of a fit of the same data."""
+        settings = folder.settings(type(self).__name__)
+        model_files.refuse_other_settings(self, settings, folder, synthesizer_files.asked_of(self))
+        with persistence.reading(folder.path):
+            synthesizer_files.set_from(self, settings, folder.state(CLUSTERER))
+        root, models, jobs = seed_sequence(self.random_state), [], []
+        for batch, columns in enumerate(self.batches_):
+            model, own = self._new_model(frame[columns])
+            jobs.append(model_files.take_up(model, own, folder.batch(batch), stream(root, "batch", batch)))
+            jobs[-1].batch = batch
+            models.append(model if self._is_private else model.set_params(tokenizer=clone(model.tokenizer_)))
+        return models, jobs
+
+    def _go_on(self, X: Any, started: float, how: str) -> "BatchLSTMSynthesizer":
+        """Train the batches' networks further; on failure everything stays as it is."""
+        refuse_more_training(self, how)
+        frame = check_columns(self, X, check_table(X), reset=False)
+        root = seed_sequence(self.random_state)
+        pairs = [
+            copy(model).set_params(**self._model_params())._further_job(
+                frame[columns], stream(root, "batch", batch), how == "partial_fit"
+            )
+            for batch, (model, columns) in enumerate(zip(self.models_, self.batches_, strict=True))
+        ]
+        models, jobs = map(list, zip(*pairs, strict=True))
+        for batch, job in enumerate(jobs):
+            job.batch = batch
+        outcomes = self._run(models, jobs, started)
+        self.interrupted_ = settle(outcomes)
+        return self._set_models([outcome.model for outcome in outcomes])
 
     def _new_clusterer(self) -> ColumnClusterer:
         return ColumnClusterer() if self.clusterer is None else clone(self.clusterer)
@@ -200,22 +411,30 @@ class BatchLSTMSynthesizer(GenerativeModel):
             clusterer.set_params(random_state=int(stream(root, "clusterer").generate_state(1)[0]))
         return clusterer.fit(frame)
 
-    def _prepare(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> tuple[list, list, list]:
-        """Fit the clusterer and all tokenizers; return the batches' models, token ids and, for none, plans."""
-        schema = infer_schema(frame, min_frequency=self.min_frequency, schema=self.schema)
+    def _prepare(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> tuple[list, list]:
+        """Fit the clusterer and all tokenizers; return the batches' models and jobs."""
+        given = given_fields(self.schema, frame.columns)
         self.clusterer_ = self._fit_clusterer(frame, root)
         self.batches_ = self.clusterer_.batches_
         self.epsilon_, self.delta_ = np.inf, 0.0
-        models, ids = [], []
-        for batch in self.batches_:
-            model, columns = self._new_model(frame[batch])
-            known = {column: schema[column] for column in batch}
-            model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
-            models.append(model)
-            ids.append(model._fit_tokenizer(columns))
-        return models, ids, [None] * len(models)
+        pairs = [self._new_model_and_job(batch, frame[columns], given, root) for batch, columns in enumerate(self.batches_)]
+        return tuple(map(list, zip(*pairs, strict=True)))
 
-    def _prepare_privately(self, frame: pd.DataFrame) -> tuple[list, list, list]:
+    def _new_model_and_job(
+        self, batch: int, frame: pd.DataFrame, given: Mapping, root: np.random.SeedSequence
+    ) -> tuple[LSTMTextModel, Job]:
+        """Return a model with a fitted tokenizer for the columns of a batch, and what to train it on."""
+        model, columns = self._new_model(frame)
+        known = {column: field for column, field in given.items() if column in frame.columns}
+        model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
+        ids, seed = model._fit_tokenizer(columns), stream(root, "batch", batch)
+        return model, Job(ids, seed, folder=self._batch_folder(batch), batch=batch)
+
+    def _batch_folder(self, batch: int) -> Folder | None:
+        folder = self._folder()
+        return None if folder is None else folder.batch(batch)
+
+    def _prepare_privately(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> tuple[list, list]:
         """Do the same from what is public or released; say what is spent."""
         ledger = Ledger(DELTA if self.delta is None else self.delta)
         released = release(frame, self.schema, ledger, self.epsilon)
@@ -228,25 +447,35 @@ class BatchLSTMSynthesizer(GenerativeModel):
             priors.append(own)
         plans = plan_training(models, priors, released.n_rows, ledger, self.epsilon)
         self._set_privacy(ledger, released)
-        for model in models:
-            model.epsilon_, model.delta_ = self.epsilon_, self.delta_
         table = cell_by_cell(frame, released.schema)
-        ids = [model.tokenizer_.encode(table[batch]) for model, batch in zip(models, self.batches_, strict=True)]
-        return models, ids, plans
+        jobs = []
+        for batch, (model, plan) in enumerate(zip(models, plans, strict=True)):
+            model.epsilon_, model.delta_ = self.epsilon_, self.delta_
+            ids = model.tokenizer_.encode(table[self.batches_[batch]])
+            jobs.append(Job(ids, stream(root, "batch", batch), plan, self._batch_folder(batch), batch=batch))
+        return models, jobs
 
     def _new_model(self, columns: pd.DataFrame) -> tuple[LSTMTextModel, pd.DataFrame]:
         """Return a clone of the template for the columns of a batch, and these, checked."""
-        model = LSTMTextModel() if self.text_model is None else clone(self.text_model)
+        model = LSTMTextModel(**self._model_params())
         return model, model._check_records(columns, reset=True)
 
-    def _fit_batches(self, models: list, ids: list, plans: list, root: np.random.SeedSequence) -> list[LSTMTextModel]:
-        """Return the models, trained on their token ids, in parallel."""
-        n_epochs = [model._n_epochs(own, plan) for model, own, plan in zip(models, ids, plans, strict=True)]
-        with progress_bar(self.verbose, n_epochs) as board:
-            return _parallel(self.n_jobs)(
-                delayed(_fit_batch)(model, ids[batch], plans[batch], stream(root, "batch", batch), board.watch(batch), batch)
-                for batch, model in enumerate(models)
-            )
+    def _model_params(self) -> dict:
+        """Return what every batch's model has of the template: not a tokenizer, nor callbacks, which are part of its job."""
+        params = (LSTMTextModel() if self.text_model is None else self.text_model).get_params(deep=False)
+        return {name: value for name, value in params.items() if name not in ("tokenizer", "callbacks")}
+
+    def _run(self, models: list, jobs: list, started: float) -> list[Outcome]:
+        """Train models on their jobs, in parallel, watched."""
+        template = self.text_model.callbacks if self.text_model is not None else None
+        ends = None if self.max_time is None else started + self.max_time
+        n_workers = min(effective_n_jobs(self.n_jobs), len(jobs))
+        shares = shares_of_time([job.ids.shape[1] + 1 for job in jobs], n_workers)
+        for job in jobs:
+            job.callbacks = [*(template or ()), *(self.callbacks or ())]
+        with supervised(self.verbose, [n_epochs(*pair) for pair in zip(models, jobs, strict=True)]) as board:
+            watches = [Watch(board, batch, ends, share) for batch, share in enumerate(shares)]
+            return _parallel(n_workers)(delayed(run_job)(*parts) for parts in zip(models, jobs, watches, strict=True))
 
     def sample(self, n_samples: int = 1, *, temperature: float = 1.0, random_state: Any = None) -> Any:
         """Draw new rows.
@@ -330,17 +559,30 @@ class BatchLSTMSynthesizer(GenerativeModel):
             In nats: the sum over the batches. See `LSTMTextModel.score_samples` for what a cell scores.
         """
         check_is_fitted(self)
-        frame = check_table(X)
-        check_columns(self, X, frame, reset=False)
+        frame = check_columns(self, X, check_table(X), reset=False)
         parts = zip(self.models_, self.batches_, strict=True)
         return np.sum([model.score_samples(frame[batch]) for model, batch in parts], axis=0)
+
+    def _to_files(self) -> dict[str, bytes]:
+        return synthesizer_files.to_files(self)
+
+    @classmethod
+    def _from_files(cls, files: Mapping[str, bytes], trusted: Sequence[type]) -> "BatchLSTMSynthesizer":
+        return synthesizer_files.from_files(cls, files, trusted)
+
+    @classmethod
+    def _from_folder(cls, folder: Folder, trusted: Sequence[type]) -> "BatchLSTMSynthesizer":
+        return synthesizer_files.from_folder(cls, folder, trusted)
 
     def _check_parameters(self) -> None:
         check_int(self, "min_frequency", low=1)
         check_int(self, "verbose", low=0)
         check_real(self, "epsilon", low=0.0, closed="neither", optional=True)
         check_real(self, "delta", low=0.0, high=1.0, closed="neither", optional=True)
-        for name, template in _TEMPLATES.items():
+        check_real(self, "max_time", low=0.0, closed="neither", optional=True)
+        check_checkpoints(self)
+        check_callbacks(self)
+        for name, template in synthesizer_files.TEMPLATES.items():
             value = getattr(self, name)
             if value is not None and not isinstance(value, template):
                 raise TypeError(
@@ -361,7 +603,7 @@ class BatchLSTMSynthesizer(GenerativeModel):
                 f"tokenizer is set on text_model ({self.text_model.tokenizer!r}), but the synthesizer gives every batch a "
                 "TableTokenizer of its own: leave it None, and pass schema and min_frequency to BatchLSTMSynthesizer"
             )
-        for name in ("random_state", "epsilon", "delta", "noise_multiplier"):
+        for name in _WHY:
             value = getattr(self.text_model, name)
             if value is not None:
                 own = "epsilon" if name == "noise_multiplier" else name
@@ -378,7 +620,7 @@ class BatchLSTMSynthesizer(GenerativeModel):
         return tags
 
 
-def _parallel(n_jobs: int | None) -> Parallel:
+def _parallel(n_jobs: int) -> Parallel:
     """Return joblib's engine, unless it forks: a fork of a process with TensorFlow's threads hangs."""
     backend, _ = get_active_backend()
     if isinstance(backend, BACKENDS["multiprocessing"]):
@@ -387,19 +629,6 @@ def _parallel(n_jobs: int | None) -> Parallel:
             "has started TensorFlow hangs; use parallel_config('loky') (the default) or parallel_config('threading')"
         )
     return Parallel(n_jobs=n_jobs)
-
-
-def _fit_batch(
-    model: LSTMTextModel, ids: np.ndarray, plan: Any, seed: np.random.SeedSequence, on_epoch: Any, batch: int
-) -> LSTMTextModel:
-    """Train the model of one batch and return it; runs in any worker and touches nothing else."""
-    try:
-        with progress_bar(model.verbose, [model._n_epochs(ids, plan)], f"batch {batch}") as board:
-            watchers = on_epoch, board.watch(0)
-            return model._fit_ids(ids, seed, lambda state: [watch(state) for watch in watchers], plan)
-    except Exception as error:
-        error.add_note(f"while fitting batch {batch}, columns {list(model.columns_)}")
-        raise
 
 
 def _rechunk(chunks: Iterator[tuple[np.ndarray, ...]], size: int) -> Iterator[list[np.ndarray]]:
@@ -415,6 +644,6 @@ def _rechunk(chunks: Iterator[tuple[np.ndarray, ...]], size: int) -> Iterator[li
 
 
 def _join_histories(models: list[LSTMTextModel]) -> pd.DataFrame:
-    histories = [model.history_.assign(batch=batch) for batch, model in enumerate(models)]
+    histories = [getattr(model, "history_", history_frame([])).assign(batch=batch) for batch, model in enumerate(models)]
     filled = [history for history in histories if len(history)]
     return pd.concat(filled, ignore_index=True)[HISTORY] if filled else histories[0]

@@ -1,8 +1,9 @@
 """LSTMTextModel: one LSTM language model over tokenised records."""
 
-import dataclasses
-import logging
-from collections.abc import Iterator
+import copy
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,16 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ._defaults import choose_settings
-from ._generative import GenerativeModel, check_draw
+from ._files import _model as model_files
+from ._generative import (
+    GenerativeModel,
+    check_callbacks,
+    check_checkpoints,
+    check_draw,
+    check_fitted,
+    note_steps,
+    refuse_more_training,
+)
 from ._private import (
     DELTA,
     Lines,
@@ -23,16 +32,16 @@ from ._private import (
     plan_training,
     release,
 )
-from ._progress import progress_bar, watch_rows
 from ._random import seed_sequence, stream
+from ._training._checkpoints import Folder
+from ._training._job import Job, Outcome, core_settings, grown_weights, n_epochs, settle, train
+from ._training._progress import supervised, watch_rows
+from ._training._watch import Watch
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
 from .privacy._ledger import Ledger
 from .tokenizers import CharTokenizer, TableTokenizer
 
-logger = logging.getLogger(__name__)
-
 CHUNK_ROWS = 16_384  # sampled at a time
-HISTORY = ["batch", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "epsilon", "delta", "seconds", "best"]
 
 
 class LSTMTextModel(GenerativeModel):
@@ -65,12 +74,18 @@ class LSTMTextModel(GenerativeModel):
     validation_fraction : float in [0, 1), default=None
         Share of the rows held out for `val_loss`, the same rows throughout.
     early_stopping : bool or "auto", default="auto"
-        Stop when `val_loss` has not fallen by `min_delta` for `patience` epochs, and keep the weights of the best epoch.
-        "auto": where rows are held out.
+        Stop when the figure of `monitor` has not improved by `min_delta` for `patience` epochs. "auto": where rows are held
+        out.
+    monitor : {"val_loss", "val_accuracy", "loss", "accuracy"}, default="val_loss"
+        The figure of `history_` by which the best epoch is told, whose weights are kept; that of the training rows where none
+        are held out.
     patience : int, default=4
         Epochs without improvement before early stopping.
     min_delta : float, default=0.0
-        Fall of `val_loss`, in nats per record, that counts as improvement.
+        Change of that figure (of a loss: in nats per record) that counts as improvement.
+    max_time : float, default=None
+        Seconds that fit may take, compilation included: it ends within one compiled call (half a second of work) of that, and
+        keeps the best epoch so far, or what it has of the first. None: no limit.
     epsilon : float, default=None
         Train with differential privacy: everything that the fitted model holds is (epsilon, delta)-differentially private,
         each record being one row. What is read of the records must then be public, or is inferred within epsilon: a table
@@ -83,6 +98,21 @@ class LSTMTextModel(GenerativeModel):
         Noise over `l2_norm_clip`, in place of `epsilon`: `epsilon_` says what it spends.
     l2_norm_clip : float, default=1.0
         To what a record's gradient is clipped, in private training.
+    checkpoint_dir : str or path, default=None
+        Folder in which every epoch leaves all that is needed to go on, or to sample (`load`), and ``history.csv``. It never
+        holds records. `fit` goes on where an earlier one of the same data and settings stood there, to the same result as if
+        it had not stopped. None: nothing is written.
+    checkpoints : {"best+last", "all"}, default="best+last"
+        Which epochs stay in the folder.
+    overwrite : bool, default=False
+        Start afresh in a `checkpoint_dir` that holds a fit.
+    callbacks : list, default=None
+        Callbacks of Keras, and callables that take an `EpochState` (batch, epoch, loss, accuracy, val_loss, val_accuracy,
+        epsilon, delta, seconds; ``state.stop()`` ends training) after every epoch. Of Keras' callbacks copies are used, see
+        `callbacks_`; one that sets the learning rate takes it over from the plan. In private training they see epochs only,
+        not steps.
+    warm_start : bool, default=False
+        `fit` of a fitted model trains its network further, on the rows of X, rather than a new one.
     jit_compile : bool or "auto", default="auto"
         Compile the recurrence and the heads with XLA, which takes a few seconds and makes steps faster. "auto": where
         training is long enough to repay it; on a GPU the LSTM layer of Keras is used instead.
@@ -111,6 +141,11 @@ class LSTMTextModel(GenerativeModel):
         The same in words, with what is public and what is not covered.
     n_parameters_ : int
         Number of trainable weights.
+    callbacks_ : list
+        The copies of Keras' callbacks that were used, with what they have noted, free of the network and of whatever cannot
+        be pickled.
+    interrupted_ : bool
+        Whether Ctrl-C ended fit before it was done.
     n_features_in_ : int
         Number of columns, of a table.
     feature_names_in_ : ndarray of str
@@ -127,6 +162,8 @@ class LSTMTextModel(GenerativeModel):
     3
     """
 
+    _made_by_fit = "_weights"
+
     def __init__(
         self,
         tokenizer: Any = None,
@@ -140,12 +177,19 @@ class LSTMTextModel(GenerativeModel):
         learning_rate: float | None = None,
         validation_fraction: float | None = None,
         early_stopping: bool | str = "auto",
+        monitor: str = "val_loss",
         patience: int = 4,
         min_delta: float = 0.0,
+        max_time: float | None = None,
         epsilon: float | None = None,
         delta: float | None = None,
         noise_multiplier: float | None = None,
         l2_norm_clip: float = 1.0,
+        checkpoint_dir: Any = None,
+        checkpoints: str = "best+last",
+        overwrite: bool = False,
+        callbacks: Sequence | None = None,
+        warm_start: bool = False,
         jit_compile: bool | str = "auto",
         random_state: Any = None,
         verbose: int = 0,
@@ -160,12 +204,19 @@ class LSTMTextModel(GenerativeModel):
         self.learning_rate = learning_rate
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
+        self.monitor = monitor
         self.patience = patience
         self.min_delta = min_delta
+        self.max_time = max_time
         self.epsilon = epsilon
         self.delta = delta
         self.noise_multiplier = noise_multiplier
         self.l2_norm_clip = l2_norm_clip
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoints = checkpoints
+        self.overwrite = overwrite
+        self.callbacks = callbacks
+        self.warm_start = warm_start
         self.jit_compile = jit_compile
         self.random_state = random_state
         self.verbose = verbose
@@ -187,16 +238,110 @@ class LSTMTextModel(GenerativeModel):
         ValueError, TypeError
             If a parameter or a column is not what it may be.
         """
+        started = time.time()
         self._check_parameters()
+        if self.warm_start and check_fitted(self):
+            return self._go_on(X, started)
         self._forget()
-        is_private = self.epsilon is not None or self.noise_multiplier is not None
-        if is_private and not _is_lines(X):
+        return self._fit(X, started)
+
+    def partial_fit(self, X: Any, y: Any = None) -> "LSTMTextModel":
+        """Train on more records: one pass over them, from where the network is; the first call fits.
+
+        Nothing is held out, and the learning rate rises and falls within the pass. Columns must be those of fit; what the
+        domains of fit have no room for is refused, see `tokenizers.TableTokenizer.admit`. If anything fails, the model is as
+        it was.
+
+        Parameters
+        ----------
+        X : what fit takes
+        y : ignored
+
+        Returns
+        -------
+        self : LSTMTextModel
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`, and if X holds what there is no room for.
+        RuntimeError
+            If the model is private, or was loaded from a checkpoint_dir.
+        """
+        started = time.time()
+        self._check_parameters()
+        refuse_more_training(self, "partial_fit")
+        if check_fitted(self):
+            return self._go_on(X, started, one_pass=True)
+        self._forget()
+        return self._fit(X, started, one_pass=True)
+
+    def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
+        if self._is_private and not _is_lines(X):
             check_typed(X)
         X = self._check_records(X, reset=True)
+        folder = None if self.checkpoint_dir is None or one_pass else Folder(self.checkpoint_dir, self.checkpoints)
+        with nullcontext() if folder is None else folder.locked():
+            if folder is not None and folder.exists() and not self.overwrite:
+                settings = folder.settings(type(self).__name__)
+                model_files.refuse_other_settings(self, settings, folder, model_files.asked_of(self))
+                job = model_files.take_up(self, X, folder, seed_sequence(self.random_state))
+            else:
+                job = self._new_job(X, folder)
+            job.one_pass = one_pass
+            return self._run(job, started)
+
+    def _new_job(self, X: Any, folder: Folder | None) -> Job:
+        """Fit the tokenizer; return what to train on, which is written down where there is a folder."""
         seed = seed_sequence(self.random_state)
-        ids, plan = self._fit_privately(X) if is_private else (self._fit_tokenizer(X), None)
-        with progress_bar(self.verbose, [self._n_epochs(ids, plan)]) as board:
-            return self._fit_ids(ids, seed, board.watch(0), plan)
+        ids, plan = self._fit_privately(X) if self._is_private else (self._fit_tokenizer(X), None)
+        job = Job(ids, seed, plan, folder)
+        if folder is not None:
+            model_files.begin(self, job)
+        return job
+
+    def _go_on(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
+        """Train the fitted network further; on failure this model stays as it is."""
+        refuse_more_training(self, "partial_fit" if one_pass else "warm_start")
+        grown, job = self._further_job(X, seed_sequence(self.random_state), one_pass)
+        grown._run(job, started)
+        vars(self).update(vars(grown))
+        return self
+
+    def _further_job(self, X: Any, seed: np.random.SeedSequence, one_pass: bool) -> "tuple[LSTMTextModel, Job]":
+        """Return a copy of the fitted model whose tokenizer reads X too, and what to train it on."""
+        X = self._check_records(X, reset=False)
+        grown = copy.copy(self)
+        grown.tokenizer_ = self.tokenizer_.admit(X)
+        weights, pinned = grown_weights(self, grown.tokenizer_)
+        past = self.history_.to_dict("records")
+        seed = stream(seed, "further", len(past))
+        return grown, Job(grown.tokenizer_.encode(X), seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass)
+
+    def _run(self, job: Job, started: float) -> "LSTMTextModel":
+        """Train on a job, watched."""
+        job.callbacks = self.callbacks or ()
+        ends = None if self.max_time is None else started + self.max_time
+        with supervised(self.verbose, [n_epochs(self, job)]) as board:
+            watch = Watch(board, 0, ends).begin(None)
+            try:
+                self.interrupted_ = False
+                train(self, job, watch)
+            except BaseException:
+                self.__dict__.pop("_weights", None)
+                raise
+        self.interrupted_ = settle([Outcome(self, None, watch.asked)])
+        if job.plan is not None:
+            note_steps(self.privacy_ledger_, [self])
+        return self
+
+    @property
+    def _is_private(self) -> bool:
+        return self.epsilon is not None or self.noise_multiplier is not None
+
+    def _as_encoded(self, records: Any) -> Any:
+        """Return checked records as they are read: where training is private, no cell by the light of others."""
+        return cell_by_cell(records, self.tokenizer_.schema_) if self._is_private and self._container is not None else records
 
     def _fit_tokenizer(self, X: Any) -> np.ndarray:
         """Fit the tokenizer on checked records and return their token ids."""
@@ -204,7 +349,7 @@ class LSTMTextModel(GenerativeModel):
             tokenizer = clone(self.tokenizer)
         else:
             tokenizer = CharTokenizer() if self._container is None else TableTokenizer()
-        self.tokenizer_ = tokenizer.fit(X)
+        self.tokenizer_, self.epsilon_, self.delta_ = tokenizer.fit(X), np.inf, 0.0
         return self.tokenizer_.encode(X)
 
     def _fit_privately(self, X: Any) -> tuple[np.ndarray, PrivatePlan]:
@@ -216,51 +361,9 @@ class LSTMTextModel(GenerativeModel):
         else:
             facts = release(X, getattr(self.tokenizer, "schema", None), ledger, self.epsilon)
             self.tokenizer_, priors = facts.fit_tokenizer()
-            X = cell_by_cell(X, facts.schema)
         (plan,) = plan_training([self], [priors], facts.n_rows, ledger, self.epsilon)
         self._set_privacy(ledger, facts)
-        return self.tokenizer_.encode(X), plan
-
-    def _n_epochs(self, ids: np.ndarray, plan: PrivatePlan | None = None) -> int:
-        """Return the number of epochs that training on these token ids takes at most."""
-        grammar = self.tokenizer_.grammar_
-        if not grammar.n_positions:
-            return 0
-        return choose_settings(self, len(ids), grammar)["epochs"] if plan is None else plan.settings["epochs"]
-
-    def _fit_ids(
-        self, ids: np.ndarray, seed: np.random.SeedSequence, on_epoch: Any, plan: PrivatePlan | None = None
-    ) -> "LSTMTextModel":
-        """Train on the token ids of the fitted tokenizer; set all that training sets."""
-        from . import core
-
-        grammar = self.tokenizer_.grammar_
-        if plan is None:
-            self.training_ = choose_settings(self, len(ids), grammar, gpu=core.device_name() != "CPU")
-            self.epsilon_, self.delta_ = np.inf, 0.0
-        else:
-            self.training_ = plan.settings | plan.mechanism
-        self.n_parameters_, self._weights, records = 0, {}, []
-        if grammar.n_positions:
-            logger.info("training on %s: %s", core.device_name(), self.training_)
-            settings = self._settings()
-            tokens = ids[:, : grammar.n_positions]
-            if plan is None:
-                self._weights, records = core.train(grammar, tokens, settings, seed, on_epoch)
-            else:
-                mechanism = core.Mechanism(**plan.mechanism)
-                self._weights, records = core.train_privately(
-                    grammar, tokens, settings, mechanism, plan.priors, seed, on_epoch, plan.spent
-                )
-            self.n_parameters_ = core.n_parameters(core.network_shape(grammar, settings))
-        self.history_ = pd.DataFrame(records).reindex(columns=HISTORY).assign(batch=0)
-        return self
-
-    def _settings(self) -> Any:
-        """Return the settings of training as the core wants them."""
-        from . import core
-
-        return core.Settings(**{field.name: self.training_[field.name] for field in dataclasses.fields(core.Settings)})
+        return self.tokenizer_.encode(self._as_encoded(X)), plan
 
     def sample(self, n_samples: int = 1, *, temperature: float = 1.0, random_state: Any = None) -> Any:
         """Draw new records.
@@ -298,7 +401,7 @@ class LSTMTextModel(GenerativeModel):
         from . import core
 
         grammar = self.tokenizer_.grammar_
-        return grammar, self._weights, core.network_shape(grammar, self._settings())
+        return grammar, self._weights, core.network_shape(grammar, core_settings(self.training_))
 
     def _draw_ids(self, n_samples: int, seed: np.random.SeedSequence, temperature: float) -> Iterator[np.ndarray]:
         """Yield token ids and free digits, `CHUNK_ROWS` rows at a time, `n_samples` rows in all."""
@@ -340,6 +443,17 @@ class LSTMTextModel(GenerativeModel):
         scores = core.log_likelihood(*self._network(), tokens) if self._weights else np.zeros(len(ids))
         return scores - self.tokenizer_.log_cell_size(ids)
 
+    def _to_files(self) -> dict[str, bytes]:
+        return model_files.to_files(self)
+
+    @classmethod
+    def _from_files(cls, files: Mapping[str, bytes], trusted: Sequence[type]) -> "LSTMTextModel":
+        return model_files.from_files(cls, files, trusted)
+
+    @classmethod
+    def _from_folder(cls, folder: Folder, trusted: Sequence[type]) -> "LSTMTextModel":
+        return model_files.from_folder(cls, folder, trusted)
+
     def _check_parameters(self) -> None:
         for name in ("embedding_dim", "rnn_units", "epochs", "batch_size"):
             check_int(self, name, low=1, optional=True)
@@ -350,7 +464,12 @@ class LSTMTextModel(GenerativeModel):
         check_real(self, "validation_fraction", low=0.0, high=1.0, optional=True)
         check_real(self, "learning_rate", low=0.0, closed="neither", optional=True)
         check_real(self, "min_delta", low=0.0)
+        check_real(self, "max_time", low=0.0, closed="neither", optional=True)
         check_choice(self, "early_stopping", (True, False, "auto"))
+        check_choice(self, "monitor", ("val_loss", "val_accuracy", "loss", "accuracy"))
+        check_choice(self, "warm_start", (True, False))
+        check_checkpoints(self)
+        check_callbacks(self)
         check_choice(self, "jit_compile", (True, False, "auto"))
         for name in ("epsilon", "noise_multiplier"):
             check_real(self, name, low=0.0, closed="neither", optional=True)
@@ -368,10 +487,10 @@ class LSTMTextModel(GenerativeModel):
                 f"delta={self.delta!r} is set, but neither epsilon nor noise_multiplier, so that nothing would be private: "
                 "set one of them, or leave delta None"
             )
-        if self.early_stopping is True and self.validation_fraction == 0:
+        if self.early_stopping is True and self.validation_fraction == 0 and self.monitor.startswith("val_"):
             raise ValueError(
                 "early_stopping=True of LSTMTextModel needs rows to watch, got validation_fraction=0: "
-                "set validation_fraction=0.1, or early_stopping=False"
+                "set validation_fraction=0.1, monitor='loss', or early_stopping=False"
             )
 
     def _check_records(self, X: Any, *, reset: bool) -> Any:
@@ -387,7 +506,7 @@ class LSTMTextModel(GenerativeModel):
         frame = check_table(X)
         if not reset and self._container is None:
             raise ValueError(f"X is a table of shape {frame.shape}, but LSTMTextModel was fitted on lines: pass a list of str")
-        check_columns(self, X, frame, reset=reset)
+        frame = check_columns(self, X, frame, reset=reset)
         if reset:
             self._container = Container.of(X)
         return frame

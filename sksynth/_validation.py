@@ -1,5 +1,8 @@
 """What every estimator checks in the same words: tables, column names, constructor parameters."""
 
+import re
+import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -8,8 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["Container", "check_choice", "check_columns", "check_int", "check_real", "check_table", "listed"]
+from ._state import check_keys, expect, index_to_state, reading_state, take, take_index
 
+__all__ = ["Container", "check_choice", "check_columns", "check_int", "check_real", "check_table", "listed", "warn"]
+
+_ARRAY_DTYPE = re.compile(r"\|(b1|i1|u1|O)|[<>]([iu][248]|f[248]|U0|[mM]8(\[\w+\])?)")  # of an array that is a table
 _CELLS = (str, bool, np.bool_, Real, type(None), type(pd.NA), type(pd.NaT))  # what a cell of an object column may be
 _NESTED = "spread its parts over columns of their own (pandas.json_normalize), or drop the column"
 _REMEDIES = {  # by the name of the type of a cell, or of the dtype of a column
@@ -177,6 +183,24 @@ class Container:
         dtype = getattr(X, "dtype", None)
         return cls(None, np.dtype(dtype.kind) if dtype is not None and dtype.kind == "U" else dtype)
 
+    def to_state(self) -> dict:
+        """Return the container as plain data; TypeError where a column's name is of a type that no state can hold."""
+        return {
+            "columns": None if self.columns is None else index_to_state(self.columns),
+            "dtype": None if self.dtype is None else self.dtype.str,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict) -> "Container":
+        """Return the container that wrote a state; ValueError if none did."""
+        with reading_state(cls.__name__):
+            check_keys(state, "columns", "dtype")
+            columns = None if state["columns"] is None else take_index(state, "columns")
+            dtype = take(state, "dtype", str, type(None))
+            expect(dtype is None or columns is None, "'dtype'", dtype, "None where columns have names")
+            expect(dtype is None or _ARRAY_DTYPE.fullmatch(dtype), "'dtype'", dtype, "the short name of a dtype of NumPy")
+            return cls(columns, None if dtype is None else np.dtype(dtype))
+
     def restore(self, frame: pd.DataFrame) -> Any:
         """Return `frame`, whose columns are in the order of the table that came in, as a frame or an array.
 
@@ -189,7 +213,7 @@ class Container:
         return frame.to_numpy(self.dtype)
 
 
-def check_columns(estimator: Any, X: Any, frame: pd.DataFrame, *, reset: bool) -> None:
+def check_columns(estimator: Any, X: Any, frame: pd.DataFrame, *, reset: bool) -> pd.DataFrame:
     """Set, or compare with fit, the columns of a table in the way of scikit-learn.
 
     Parameters
@@ -203,6 +227,11 @@ def check_columns(estimator: Any, X: Any, frame: pd.DataFrame, *, reset: bool) -
         What `check_table` made of it.
     reset : bool
         True in fit; False compares.
+
+    Returns
+    -------
+    frame : DataFrame
+        With the columns of fit: those of arrays and lists are named by their places.
 
     Raises
     ------
@@ -229,6 +258,15 @@ def check_columns(estimator: Any, X: Any, frame: pd.DataFrame, *, reset: bool) -
             f"The columns of X are not those that {type(estimator).__name__} was fitted with; "
             f"{'; '.join(filter(None, parts))}: pass X[estimator.columns_]"
         )
+    return frame if isinstance(X, pd.DataFrame) else frame.set_axis(estimator.columns_, axis=1)
+
+
+def warn(message: str) -> None:
+    """Warn, as a UserWarning, of the line outside of this package that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def listed(names: Sequence, limit: int = 5) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ._plain import from_plain, to_plain
+from ._state import expect, reading
 
 __all__ = ["Boolean", "Category", "Datetime", "Field", "Identifier", "Number", "Schema", "Text", "infer_schema"]
 
@@ -83,8 +84,12 @@ class Category(Field):
         See `Field`. ``dtype="category[str]"`` is a categorical column with levels of dtype ``str``.
     levels : sequence, optional
         All levels of the restored categorical column, those that no row holds included. Only for category dtypes.
+    extensible : bool, default=False
+        Whether values that are met in later rows (`partial_fit`, `warm_start`) are added to the categories, behind the others.
     n_folded_values : int, optional
         Set by `infer_schema`: the number of distinct values in the folded rows.
+    n_folded_most : int, optional
+        Set by `infer_schema`: the number of rows of the most frequent of them.
 
     Examples
     --------
@@ -98,7 +103,9 @@ class Category(Field):
     other: Hashable = None
     ordered: bool | None = None
     levels: tuple | None = None
+    extensible: bool = False
     n_folded_values: int | None = None
+    n_folded_most: int | None = None
 
     def __post_init__(self):
         for name in ("categories", "levels"):
@@ -124,10 +131,11 @@ class Category(Field):
 
 def _scalars(name, values) -> tuple:
     out = tuple(value.item() if isinstance(value, np.generic) else value for value in values)
-    seen = {(type(value), value) for value in out}
-    if len(seen) < len(out):
-        twice = next(value for i, value in enumerate(out) if (type(value), value) in {(type(v), v) for v in out[:i]})
-        raise ValueError(f"Category: {name} must be distinct, got {twice!r} twice; remove one")
+    seen = set()
+    for value in out:
+        if (type(value), value) in seen:
+            raise ValueError(f"Category: {name} must be distinct, got {value!r} twice; remove one")
+        seen.add((type(value), value))
     if any(pd.isna(value) for value in out):
         raise ValueError(f"Category: {name} must not hold missing values; say nullable=True instead")
     return out
@@ -305,6 +313,16 @@ class Identifier(Field):
 
 KINDS = {cls.kind: cls for cls in (Category, Number, Boolean, Datetime, Text, Identifier)}
 
+_SCALARS = (str, int, float, bool, pd.Timestamp, pd.Timedelta)
+_TYPES = {  # what the attributes of fields may be in JSON, or null
+    **dict.fromkeys(("nullable", "ordered", "extensible"), (bool,)),
+    **dict.fromkeys(("dtype", "resolution", "format", "tz", "alphabet", "pattern"), (str,)),
+    **dict.fromkeys(("n_folded", "n_folded_values", "n_folded_most", "max_length"), (int,)),
+    **dict.fromkeys(("low", "high", "other"), _SCALARS),
+    **dict.fromkeys(("categories", "levels"), (tuple, list)),
+    "precision": (int, str),
+}
+
 
 class Schema(dict):
     """Fields by column name: a dict that checks what is put in, prints as a table, and goes through JSON.
@@ -357,8 +375,11 @@ class Schema(dict):
 
     def to_json(self, **kwargs) -> str:
         """Return the schema as JSON text; `kwargs` are those of `json.dumps`."""
-        items = [{"column": to_plain(column), "kind": field.kind, **_set_attributes(field)} for column, field in self.items()]
-        return json.dumps(items, **kwargs)
+        return json.dumps(self.to_plain(), **kwargs)
+
+    def to_plain(self) -> list[dict]:
+        """Return the schema as what JSON knows: a list of one dict per column."""
+        return [{"column": to_plain(column), "kind": field.kind, **_set_attributes(field)} for column, field in self.items()]
 
     @classmethod
     def from_json(cls, text: str) -> "Schema":
@@ -369,22 +390,50 @@ class Schema(dict):
         ValueError
             If the text is no such schema.
         """
-        items = json.loads(text)
+        return cls.from_plain(json.loads(text))
+
+    @classmethod
+    def from_plain(cls, items: list[dict]) -> "Schema":
+        """Return the schema of which `to_plain` made a list.
+
+        Raises
+        ------
+        ValueError
+            If the list is no such schema.
+        """
         if not isinstance(items, list) or not all(
             isinstance(item, dict) and {"column", "kind"} <= set(item) for item in items
         ):
             raise ValueError("expected a list of fields, each with 'column' and 'kind', as Schema.to_json writes it")
-        return cls(cls._read_field({key: from_plain(value) for key, value in item.items()}) for item in items)
+        return cls(map(_read_field, items))
 
-    @staticmethod
-    def _read_field(item):
-        column, kind = item.pop("column"), item.pop("kind")
-        if kind not in KINDS:
-            raise ValueError(f"column {column!r}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
+
+def _read_field(item):
+    with reading("'column'"):
+        column = from_plain(item["column"])
+        hash(column)
+    with reading(f"column {column!r}"):
+        kind = item["kind"]
+        if type(kind) is not str or kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        attributes = {name: from_plain(value) for name, value in item.items() if name not in ("column", "kind")}
+        for name, value in attributes.items():
+            _check_attribute(name, value)
         try:
-            return column, KINDS[kind](**item)
+            return column, KINDS[kind](**attributes)
         except TypeError as error:
-            raise ValueError(f"column {column!r}: no {kind} has the attributes {item}: {error}") from None
+            raise ValueError(f"no {kind} has the attributes {attributes}: {error}") from None
+
+
+def _check_attribute(name, value):
+    """Refuse what JSON may hold and no field."""
+    kinds = _TYPES.get(name, ())
+    expected = " or ".join(kind.__name__ for kind in kinds)
+    expect(value is None or not kinds or type(value) in kinds, repr(name), value, expected)
+    expect(kinds != (int,) or value is None or value >= 0, repr(name), value, "an int of at least 0")
+    if type(value) in (tuple, list):
+        wrong = [part for part in value if type(part) not in _SCALARS]
+        expect(not wrong, f"a value of {name!r}", wrong[:1], "text, a number, a bool, a date or a duration")
 
 
 def _set_attributes(field):

@@ -20,8 +20,8 @@ from sksynth.core._sampling import BLOCK_ROWS
 
 SETTINGS = core.Settings(
     embedding_dim=8, rnn_units=16, n_layers=1, dropout=0.1, averaging=1.0, epochs=20,
-    batch_size=64, learning_rate=0.03, validation_fraction=0.2, patience=None, min_delta=0.0, steps_per_execution=8,
-    loops="graph",
+    batch_size=64, learning_rate=0.03, validation_fraction=0.2, monitor="val_loss", patience=None, min_delta=0.0,
+    steps_per_execution=8, loops="graph",
 )  # fmt: skip
 N_ROWS = 640  # 512 of them for training: eight steps an epoch
 
@@ -69,7 +69,8 @@ NOISE = LEGAL[np.random.default_rng(1).integers(len(LEGAL), size=N_ROWS)]
 
 def train(ids=MADE, *, grammar=GRAMMAR, seed=0, on_epoch=lambda state: None, **changes):
     """Train on ids with the settings of this file, some of them changed."""
-    return core.train(grammar, ids, replace(SETTINGS, **changes), np.random.SeedSequence(seed), on_epoch)
+    run = core.Run(on_epoch)
+    return core.train(grammar, ids, replace(SETTINGS, **changes), np.random.SeedSequence(seed), run), run.records
 
 
 def shape_of(grammar=GRAMMAR, **changes):
@@ -403,7 +404,7 @@ def test_short_rows_are_read_no_further_than_they_go():
     rows = layout.rows(ids)
     weights = train(ids, grammar=LINE, epochs=1)[0]
 
-    data = list(_training._training_data(layout, rows, 32, 16, 2, np.uint32([0, 1])).as_numpy_iterator())
+    data = list(_training._training_data(layout, rows, 32, 16, range(2), np.uint32([0, 1])).as_numpy_iterator())
 
     for epoch in (data[:16], data[16:]):
         assert sorted(row for batch, *_ in epoch for row in batch.tolist()) == sorted(rows.tolist())

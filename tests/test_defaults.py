@@ -3,8 +3,8 @@
 import pytest
 
 from sksynth import LSTMTextModel
-from sksynth._defaults import CALL_SECONDS, FLOPS, choose_settings
 from sksynth._grammar import Grammar, compile_slots
+from sksynth._training._defaults import CALL_SECONDS, FLOPS, choose_settings
 
 SIZES = [50, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000]
 

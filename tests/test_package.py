@@ -14,8 +14,9 @@ SOURCE = ROOT / "sksynth"
 HEAVY = {"tensorflow", "keras", "pandas", "sklearn", "scipy", "numpy", "joblib", "tqdm"}
 
 # The package's rooms, and from which others each may import. Every module stands here: a new one has to find its place.
-FLOOR = {"_defaults", "_grammar", "_plain", "_progress", "_random", "_times", "_validation", "_values"}
-PARTS = {"_association": "_clusterer", "_complete": "fields", "_infer": "fields"}
+FLOOR = {"_grammar", "_plain", "_random", "_state", "_times", "_validation", "_values"}
+PARTS = {"_admit": "fields", "_association": "_clusterer", "_complete": "fields", "_infer": "fields"}
+BELOW = {"core", "fields", "persistence", "privacy", "tokenizers", *FLOOR}
 USES = {
     "__init__": set(),
     "datasets": set(),
@@ -23,11 +24,14 @@ USES = {
     "tokenizers": {"fields", *FLOOR},
     "core": {"_grammar", "_random", "privacy"},
     "privacy": set(),
+    "persistence": {"__version__"},
     "_clusterer": {"privacy", *FLOOR},
-    "_private": {"_clusterer", "fields", "privacy", "tokenizers", *FLOOR},
-    "_generative": {"_private", "privacy", *FLOOR},
-    "_text_model": {"_generative", "_private", "core", "fields", "privacy", "tokenizers", *FLOOR},
-    "_synthesizer": {"_clusterer", "_generative", "_private", "_text_model", "fields", "privacy", "tokenizers", *FLOOR},
+    "_training": {"core", "persistence", *FLOOR},
+    "_private": {"_clusterer", "_training", "fields", "privacy", "tokenizers", *FLOOR},
+    "_generative": {"_private", "_training", "persistence", "privacy", *FLOOR},
+    "_files": {"_clusterer", "_private", "_text_model", "_training", "__version__", *BELOW},
+    "_text_model": {"_files", "_generative", "_private", "_training", *BELOW},
+    "_synthesizer": {"_clusterer", "_files", "_generative", "_private", "_text_model", "_training", *BELOW},
 } | dict.fromkeys(FLOOR, FLOOR)
 
 

@@ -380,7 +380,7 @@ def test_noise_knows_no_seed():
 
 SETTINGS = core.Settings(
     embedding_dim=4, rnn_units=8, n_layers=1, dropout=0.0, averaging=1.0, epochs=3, batch_size=32, learning_rate=0.02,
-    validation_fraction=0.0, patience=None, min_delta=0.0, steps_per_execution=1, loops="graph",
+    validation_fraction=0.0, monitor="loss", patience=None, min_delta=0.0, steps_per_execution=1, loops="graph",
 )  # fmt: skip
 
 
@@ -393,7 +393,8 @@ def fit(n_rows=300, seed=0, on_epoch=lambda state: None, noise=1.0, n_steps=12, 
     options = SETTINGS.__class__(**{**SETTINGS.__dict__, "loops": loops})
     spent = [(n_steps * (epoch + 1) // 3, 0.1 * (epoch + 1), 1e-6) for epoch in range(3)]
     seed = np.random.SeedSequence(seed)
-    return *core.train_privately(TABLE, ids, options, mechanism, ids[:0], seed, on_epoch, spent), ids, options
+    run = core.Run(on_epoch)
+    return core.train_privately(TABLE, ids, options, mechanism, ids[:0], seed, spent, run), run.records, ids, options
 
 
 def test_history_tells_nothing_of_the_rows():

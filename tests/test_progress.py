@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 from sklearn.base import clone
 
-import sksynth._progress
 from sksynth import BatchLSTMSynthesizer
+from sksynth._training import _progress
+from sksynth._training._watch import shared_board
 from sksynth.core._quiet import _is_no_false_alarm
 
 
@@ -29,13 +29,12 @@ def test_one_bar_shows_batches_and_epochs(small, fitted_small, capfd, n_jobs):
 
 def test_a_bar_is_drawn_only_when_something_has_changed(monkeypatch):
     """However long nothing moves, the bar is not drawn again."""
-    monkeypatch.setattr(sksynth._progress, "LOOK_EVERY", 0.001)
+    monkeypatch.setattr(_progress, "LOOK_EVERY", 0.001)
     drawn = []
-    monkeypatch.setattr(sksynth._progress, "_show", lambda *args: drawn.append(args[0].tolist()))
-    state = sksynth.core.EpochState(0, 4, 1.5, 0.5, np.nan, np.nan, 0.1, False)
-    with sksynth._progress.progress_bar(1, [4, 4]) as board:
+    monkeypatch.setattr(_progress, "_show", lambda *args: drawn.append(args[0].tolist()))
+    with shared_board(2) as board, _progress.progress_bar(1, board, [4, 4]):
         for batch in (0, 1):
-            board.watch(batch)(state)
+            board.write(batch, 1, 1.5)
             waited = time.monotonic() + 5
             while len(drawn) <= batch and time.monotonic() < waited:
                 time.sleep(0.01)
@@ -58,7 +57,7 @@ def test_long_sampling_shows_a_bar(fitted_small, capsys, monkeypatch):
     verbose.sample(5000)
     assert "" == capsys.readouterr().err
 
-    monkeypatch.setattr(sksynth._progress, "SAMPLING_DELAY", 0)
+    monkeypatch.setattr(_progress, "SAMPLING_DELAY", 0)
     verbose.sample(5000)
     assert "sample: 100%" in capsys.readouterr().err
 

@@ -36,7 +36,7 @@ def pipeline(table, model, n_steps):
     grammar, size = model.tokenizer_.grammar_, model.training_["batch_size"]
     layout, steps = Layout(grammar), len(table) // size
     rows = layout.rows(model.tokenizer_.encode(table)[:, : grammar.n_positions])
-    data = _training._training_data(layout, rows, size, steps, -(-n_steps // steps), np.zeros(2, np.uint32))
+    data = _training._training_data(layout, rows, size, steps, range(-(-n_steps // steps)), np.zeros(2, np.uint32))
     took, seen = seconds(lambda: int(data.reduce(tf.constant(0), lambda seen, batch: seen + len(batch[0]))))
     return seen / took
 

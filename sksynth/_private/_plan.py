@@ -1,13 +1,13 @@
 """How a private fit spends its budget: what is asked for, what each model takes, one noise for all of them."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .._defaults import choose_private_settings
+from .._training._defaults import choose_private_settings
+from .._validation import warn
 from ..privacy._accounting import calibrate_noise_multiplier, dp_sgd_event
 from ..privacy._ledger import DP_SGD, Ledger, epsilons_along
 from ..privacy._statement import privacy_statement
@@ -77,11 +77,7 @@ def _check_delta(delta: float, n_rows: int) -> None:
             f"delta={0.1 / n_rows:.1g} or less"
         )
     if delta > 0.1 / n_rows:
-        warnings.warn(
-            f"delta={delta:g} is above a tenth of 1 / n_rows ({0.1 / n_rows:.2g}): set delta={0.1 / n_rows:.1g} or less",
-            UserWarning,
-            stacklevel=5,
-        )
+        warn(f"delta={delta:g} is above a tenth of 1 / n_rows ({0.1 / n_rows:.2g}): set delta={0.1 / n_rows:.1g} or less")
 
 
 def plan_training(
@@ -153,12 +149,10 @@ def _warn_of_noise(model, settings, mechanism):
     noise = mechanism["noise_multiplier"] * np.sqrt(n_weights / mechanism["n_steps"])
     rows = mechanism["expected_rows"]
     if noise > rows:
-        warnings.warn(
+        warn(
             f"noise drowns the signal: averaged over {mechanism['n_steps']:,} steps it is {noise:,.0f} clipping norms long, "
             f"over {n_weights:,} weights, and the gradients of a step's {rows:,.0f} rows add up to as many at most; "
-            "raise epsilon, fit more rows, or use fewer rnn_units",
-            UserWarning,
-            stacklevel=5,
+            "raise epsilon, fit more rows, or use fewer rnn_units"
         )
 
 

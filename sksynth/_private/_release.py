@@ -59,7 +59,7 @@ class Release:
             warnings.filterwarnings("ignore", "column .*: no value is in")  # min_frequency is of no account here
             tokenizer = TableTokenizer(known, min_frequency=1).fit(self.standin[columns])
         for column, field in known.items():  # what was folded of the table, not of the stand-in
-            kept = {name: getattr(field, name) for name in ("n_folded", "n_folded_values") if hasattr(field, name)}
+            kept = {name: getattr(field, name) for name in vars(field) if name.startswith("n_folded")}
             tokenizer.schema_[column] = tokenizer.schema_[column].replace(**kept)
         return tokenizer, tokenizer.encode(self.standin[columns])[:, : tokenizer.grammar_.n_positions]
 

@@ -4,20 +4,39 @@ from ._quiet import quiet_import
 
 quiet_import()
 
+from ._callbacks import callback_error, release, split_callbacks  # noqa: E402
 from ._dp_sgd import Mechanism, train_privately  # noqa: E402
+from ._growth import grown_weights  # noqa: E402
+from ._run import EpochState, Progress, Run  # noqa: E402
 from ._sampling import Sampler  # noqa: E402
 from ._scoring import log_likelihood  # noqa: E402
-from ._training import EpochState, Settings, device_name, n_parameters, network_shape, train  # noqa: E402
+from ._training import (  # noqa: E402
+    Settings,
+    check_weights,
+    checked_settings,
+    device_name,
+    n_parameters,
+    network_shape,
+    train,
+)
 
 __all__ = [
     "EpochState",
     "Mechanism",
+    "Progress",
+    "Run",
     "Sampler",
     "Settings",
+    "callback_error",
+    "check_weights",
+    "checked_settings",
     "device_name",
+    "grown_weights",
     "log_likelihood",
     "n_parameters",
     "network_shape",
+    "release",
+    "split_callbacks",
     "train",
     "train_privately",
 ]

@@ -5,20 +5,21 @@ divides by the expected number of rows. Nothing else of the rows reaches the wei
 number of rows drawn. An empty draw takes its step all the same.
 """
 
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from .._grammar import Grammar
 from ..privacy._mechanisms import system_generator
 from . import _engine
+from ._callbacks import Guarded
 from ._layout import Layout
-from ._model import AVERAGE
 from ._quiet import refuse_fork
-from ._training import EpochState, Settings, initial_weights, knobs_of, network_shape
+from ._run import FIGURES, Progress, Run
+from ._training import Settings, initial_weights, knobs_of, network_shape, start_network
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Randomness:
 
 
 def train_privately(
-    grammar: Grammar, ids: np.ndarray, settings: Settings, mechanism: Mechanism, priors: np.ndarray, seed, on_epoch, spent
-):
+    grammar: Grammar, ids: np.ndarray, settings: Settings, mechanism: Mechanism, priors: np.ndarray, seed, spent, run: Run
+) -> _engine.Weights:
     """Train a network on token ids with noisy steps.
 
     Parameters
@@ -79,17 +80,16 @@ def train_privately(
         Token ids whose shares the network starts from; public, or released already.
     seed : SeedSequence
         Of the initial weights and dropout; the draws of rows and the noise come from the operating system.
-    on_epoch : callable
-        Called with an `EpochState` after every epoch.
     spent : sequence of (int, float, float)
         Where every epoch ends: steps taken until then, and what is spent with them, epsilon and delta.
+    run : Run
+        Where to start and whom to tell; gets the history, without any figure of the rows. It keeps the state before anybody is
+        told of an epoch, also where training is stopped within one.
 
     Returns
     -------
     weights : dict of str to ndarray
-        The running mean of the last epoch.
-    history : list of dict
-        One record per epoch, without any figure of the rows.
+        The running mean of the last steps.
     """
     refuse_fork()
     layout, shape = Layout(grammar), network_shape(grammar, settings)
@@ -98,12 +98,11 @@ def train_privately(
     weights = initial_weights(shape, layout.priors(layout.rows(priors)), drawing)
     knobs = knobs_of(settings, mechanism.n_steps // settings.epochs, mechanism.n_steps, knob_seed)
     with _engine.borrowed(shape, settings.batch_size, 1, None) as model:
-        _engine.load(model, weights | knobs | {AVERAGE + name: value for name, value in weights.items()})
-        _engine.reset_optimizer(model)
+        start_network(model, run, weights | knobs)
         steps = _Steps(model, rows, layout.order, settings.batch_size, mechanism)
         with _exact_products():
-            history = _run(steps, on_epoch, spent)
-        return model.averages(), history
+            _take_all(steps, spent, run)
+        return model.averages()
 
 
 @contextmanager
@@ -118,22 +117,53 @@ def _exact_products():
         config.enable_tensor_float_32_execution(before)
 
 
-def _run(steps, on_epoch, spent):
-    """Take all steps; tell after each epoch that it is over."""
-    history, taken, clock = [], 0, time.perf_counter()
-    for epoch, (end, epsilon, delta) in enumerate(spent):
-        for step in range(taken, end):
-            steps.take(step)
-        taken, now, last = end, time.perf_counter(), epoch + 1 == len(spent)
-        figures = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), np.nan) | {
-            "epsilon": epsilon,
-            "delta": delta,
-        }
-        # time tells how many rows were drawn: it is shown to who fits, and not kept
-        history.append({"epoch": epoch, **figures, "seconds": np.nan, "best": last})
-        on_epoch(EpochState(epoch, len(spent), **figures, seconds=now - clock, last=last))
-        clock = now
-    return history
+def _take_all(steps, spent, run):
+    """Take all steps that are left, epoch by epoch, until something ends the run."""
+    callbacks = keras.callbacks.CallbackList(
+        [Guarded(callback, run) for callback in run.callbacks], model=steps.model, epochs=len(spent)
+    )
+    steps.model.stop_training = cut = False
+    callbacks.on_train_begin()
+    for epoch in range(len(run.records), len(spent)):
+        callbacks.on_epoch_begin(epoch)
+        cut = _take_epoch(steps, spent[epoch][0], run) and run.n_steps < spent[-1][0]
+        _end_epoch(steps.model, epoch, spent, run, callbacks, cut)
+        if cut or steps.model.stop_training:
+            break
+    if not cut and not run.finished:
+        run.finished = True
+        _keep(steps.model, run, run.records)
+    callbacks.on_train_end()
+
+
+def _take_epoch(steps, end, run):
+    """Take the steps of an epoch; return whether something else than its end has ended it, which is at least one step old."""
+    while run.n_steps < end:
+        steps.take(run.n_steps)
+        run.n_steps += 1
+        if run.must_stop(0.0):
+            return True
+    return False
+
+
+def _end_epoch(model, epoch, spent, run, callbacks, cut):
+    """Keep the state, then tell of the epoch: what is lost before it is kept was seen by nobody."""
+    end, epsilon, delta = spent[epoch]
+    whole, last = run.n_steps == end, cut or epoch + 1 == len(spent)
+    figures = dict.fromkeys(FIGURES, np.nan) | {"epsilon": epsilon, "delta": delta}
+    # time tells how many rows were drawn: it is shown to who fits, and not kept
+    record = {"epoch": epoch, **figures, "seconds": np.nan, "best": True}
+    before = [dict(other) for other in run.records]
+    run.add_record(record, epoch)
+    run.finished = run.n_steps == spent[-1][0]
+    _keep(model, run, run.records if whole else before)
+    if run.tell(record, len(spent), last=last, seconds=run.lap()):
+        model.stop_training = True
+    callbacks.on_epoch_end(epoch, figures)
+
+
+def _keep(model, run, records):
+    run.keep(Progress(_engine.variables_of(model), [dict(record) for record in records], run.n_steps, run.finished))
 
 
 class _Steps:

@@ -5,10 +5,9 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import keras
 import numpy as np
 
-from ._model import RowModel
+from ._model import PlannedAdam, RowModel
 from ._network import NetworkShape
 
 _IDLE: "OrderedDict[tuple, list[RowModel]]" = OrderedDict()
@@ -47,7 +46,7 @@ def borrowed(
 
 def _compiled(shape, steps_per_execution, clip_norm=CLIP_NORM) -> RowModel:
     model = RowModel(shape)
-    optimizer = keras.optimizers.Adam(model.plan(), beta_2=0.99, global_clipnorm=clip_norm)
+    optimizer = PlannedAdam(model.plan(), beta_2=0.99, global_clipnorm=clip_norm)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer, jit_compile=False, steps_per_execution=steps_per_execution)
     return model
@@ -58,6 +57,24 @@ def load(model: RowModel, weights: Weights) -> None:
     for variable in model.weights:
         if variable.name in weights:
             variable.assign(weights[variable.name])
+
+
+def variables_of(model: RowModel) -> Weights:
+    """Copy everything that training changes: weights, their averages, knobs, and the state of the optimizer."""
+    network = {variable.name: np.asarray(variable.numpy()) for variable in model.weights}
+    return network | {f"optimizer.{i}": np.asarray(variable.numpy()) for i, variable in enumerate(model.optimizer.variables)}
+
+
+def restore(model: RowModel, variables: Weights) -> None:
+    """Put back what `variables_of` copied."""
+    own = variables_of(model)
+    shapes, found = ({name: value.shape for name, value in kept.items()} for kept in (own, variables))
+    if shapes != found:
+        wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
+        raise ValueError(f"variables {wrong} are not those of this network: got {found}, expected {shapes}")
+    load(model, variables)
+    for i, variable in enumerate(model.optimizer.variables):
+        variable.assign(variables[f"optimizer.{i}"])
 
 
 def reset_optimizer(model: RowModel) -> None:

@@ -31,6 +31,24 @@ class Plan(keras.optimizers.schedules.LearningRateSchedule):
         fall = 0.01 + 0.99 * 0.5 * (1.0 + tf.cos(np.pi * phase))
         return self.peak * tf.minimum(rise, fall)
 
+    def hold(self, rate):
+        """Stay at one rate from now on."""
+        for knob, value in ((self.peak, rate), (self.warmup, 1.0), (self.total, 1e30)):
+            knob.assign(value)
+
+
+class PlannedAdam(keras.optimizers.Adam):
+    """Adam whose learning rate follows a `Plan` until somebody sets it, as callbacks of Keras do."""
+
+    @property
+    def learning_rate(self):
+        """The rate of the next step; set, it stays there."""
+        return self._get_current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, rate):
+        self._learning_rate.hold(rate)
+
 
 class RowModel(keras.Model):
     """Embedding -> LSTM (x n_layers) -> one head per slot, over the positions of a row in any order.
@@ -56,7 +74,6 @@ class RowModel(keras.Model):
         self.built = True
 
     def _make_weights(self):
-        shape, units = self.shape, self.shape.rnn_units
         self._variables = {}
 
         def weight(name, size, trainable=True, dtype="float32"):
@@ -64,21 +81,20 @@ class RowModel(keras.Model):
                 name=name, shape=size, initializer="zeros", trainable=trainable, dtype=dtype
             )
 
-        weight("embedding", (shape.n_tokens, shape.embedding_dim))
-        weight("slot_embedding", (shape.n_slots, shape.embedding_dim))
-        for layer in range(shape.n_layers):
-            weight(f"kernel_{layer}", (units if layer else shape.embedding_dim, 4 * units))
-            weight(f"recurrent_kernel_{layer}", (units, 4 * units))
-            weight(f"bias_{layer}", (4 * units,))
-        for index, group in enumerate(shape.groups):
-            weight(f"head_{index}", (group.n_slots, units, group.n_tokens))
-            weight(f"head_bias_{index}", (group.n_slots, group.n_tokens))
-            weight(f"prior_{index}", (group.n_slots, group.n_states, group.n_tokens), False)
+        for name, size in self.shape.weights.items():
+            weight(name, size, not name.startswith("prior_"))
         for knob in ("dropout", "peak", "warmup", "total", "horizon"):
             weight(knob, (), False)
         for variable in self.trainable_variables:
             weight(AVERAGE + variable.name, variable.shape, False)
         weight("seed", (2,), False, "int32")
+
+    def get_config(self):
+        """Refuse to be saved as a whole by Keras."""
+        raise NotImplementedError(
+            "Keras can save the weights of this network, but nothing else of it: pass save_weights_only=True to "
+            "ModelCheckpoint, or set checkpoint_dir in place of it"
+        )
 
     @property
     def metrics(self):

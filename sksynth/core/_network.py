@@ -49,6 +49,21 @@ class NetworkShape(NamedTuple):
         sizes = [group.n_tokens for group in self.groups for _ in range(group.n_slots)]
         return (np.cumsum([0, *sizes])[:-1]).astype(np.int32)
 
+    @property
+    def weights(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the weights by name; those named ``prior_*`` are not trained."""
+        units = self.rnn_units
+        shapes = {"embedding": (self.n_tokens, self.embedding_dim), "slot_embedding": (self.n_slots, self.embedding_dim)}
+        for layer in range(self.n_layers):
+            shapes[f"kernel_{layer}"] = (units if layer else self.embedding_dim, 4 * units)
+            shapes[f"recurrent_kernel_{layer}"] = (units, 4 * units)
+            shapes[f"bias_{layer}"] = (4 * units,)
+        for index, group in enumerate(self.groups):
+            shapes[f"head_{index}"] = (group.n_slots, units, group.n_tokens)
+            shapes[f"head_bias_{index}"] = (group.n_slots, group.n_tokens)
+            shapes[f"prior_{index}"] = (group.n_slots, group.n_states, group.n_tokens)
+        return shapes
+
 
 class Noise(NamedTuple):
     """What training adds: dropout, drawn from (seed, step) and nothing else."""

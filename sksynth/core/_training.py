@@ -1,24 +1,24 @@
 """Training: token ids in, weights and history out."""
 
-import logging
-import time
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from .._grammar import Grammar
 from . import _engine
-from ._layout import Layout, has_text
-from ._model import AVERAGE, parts_of
+from ._callbacks import Guarded, Keeper
+from ._layout import ILLEGAL, Layout, has_text
+from ._model import AVERAGE, RowModel, parts_of
 from ._network import NetworkShape
 from ._quiet import refuse_fork
-
-logger = logging.getLogger(__name__)
+from ._run import Run
 
 SCORING_ROWS = 576  # of a scoring chunk, padded; a multiple of all usual row blocks of matrix kernels, so that a row gets
 # the same bits at any place of a chunk
+LOOPS = ("graph", "xla", "keras")
 REACHES = 4  # lengths to which rows of text are read
 
 
@@ -35,42 +35,11 @@ class Settings:
     batch_size: int
     learning_rate: float
     validation_fraction: float
+    monitor: str
     patience: int | None
     min_delta: float
     steps_per_execution: int
     loops: str
-
-
-@dataclass
-class EpochState:
-    """What a callable is told after an epoch.
-
-    Attributes
-    ----------
-    epoch : int
-        Counted from 0.
-    n_epochs : int
-        Epochs planned.
-    loss, accuracy, val_loss, val_accuracy : float
-        As in `history_`; NaN where no rows are held out, and all of them where training is private.
-    seconds : float
-        Since the epoch before, compilation included.
-    last : bool
-        True where no further epoch follows.
-    epsilon, delta : float
-        What was spent before training, and by the steps taken so far.
-    """
-
-    epoch: int
-    n_epochs: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: float
-    last: bool
-    epsilon: float = np.inf
-    delta: float = 0.0
 
 
 def network_shape(grammar: Grammar, settings: Settings) -> NetworkShape:
@@ -80,10 +49,55 @@ def network_shape(grammar: Grammar, settings: Settings) -> NetworkShape:
 
 def n_parameters(shape: NetworkShape) -> int:
     """Return the number of trainable weights, padding included."""
-    units = shape.rnn_units
-    widths = [shape.embedding_dim] + [units] * (shape.n_layers - 1)
-    layers = sum(4 * units * (width + units + 1) for width in widths)
-    return (shape.n_tokens + shape.n_slots) * shape.embedding_dim + layers + shape.n_tokens * (units + 1)
+    return sum(math.prod(size) for name, size in shape.weights.items() if not name.startswith("prior_"))
+
+
+def checked_settings(values: Mapping, n_weights: int) -> Settings:
+    """Return settings that were read from a file, once they are such as `train` was given.
+
+    Parameters
+    ----------
+    values : dict of str to value
+    n_weights : int
+        Number of arrays that came with them.
+
+    Raises
+    ------
+    ValueError
+    """
+    kinds = {"int": int, "float": (int, float), "str": str, "int | None": (int, type(None))}
+    for name, kind in Settings.__annotations__.items():
+        value = values.get(name, "nothing")
+        if not isinstance(value, kinds[getattr(kind, "__name__", str(kind))]) or isinstance(value, bool):
+            raise ValueError(f"got {name}={value!r}, expected {kind}")
+        if isinstance(value, int | float) and not (0 if kind is float else 1) <= value < math.inf:
+            raise ValueError(f"got {name}={value!r}, expected a number of at least {0 if kind is float else 1}")
+    if values["loops"] not in LOOPS or not 1 <= values["n_layers"] <= n_weights:
+        raise ValueError(f"got n_layers={values['n_layers']} and loops={values['loops']!r} with {n_weights} arrays of weights")
+    return Settings(**{name: values[name] for name in Settings.__annotations__})
+
+
+def check_weights(grammar: Grammar, shape: NetworkShape, weights: _engine.Weights) -> None:
+    """Refuse weights that are not those of a network of this shape, without measure, or at odds with the grammar.
+
+    Raises
+    ------
+    ValueError
+    """
+    if weights.keys() != shape.weights.keys():
+        raise ValueError(f"got weights {sorted(weights)}, expected {sorted(shape.weights)}")
+    for name, size in shape.weights.items():
+        value = weights[name]
+        if not isinstance(value, np.ndarray) or value.shape != size or value.dtype != np.float32:
+            raise ValueError(
+                f"{name}: got {getattr(value, 'dtype', value)} of shape {np.shape(value)}, expected float32 of {size}"
+            )
+        if not (np.abs(value) <= -ILLEGAL).all():
+            raise ValueError(f"{name}: got values that are not finite, or beyond {ILLEGAL:.0e} and {-ILLEGAL:.0e}")
+    legal = Layout(grammar).pad([np.where(slot.transitions >= 0, 0.0, ILLEGAL) for slot in grammar.slots], ILLEGAL)
+    for index, table in enumerate(legal):
+        if not np.array_equal(weights[f"prior_{index}"] > ILLEGAL / 2, table > ILLEGAL / 2):
+            raise ValueError(f"prior_{index}: got tokens that are possible where the tokenizer forbids them, or the reverse")
 
 
 def device_name() -> str:
@@ -125,8 +139,8 @@ def _steps(n_rows, settings):
     return -(-steps // per_call) * per_call, per_call
 
 
-def _training_data(layout, rows, size, steps, n_epochs, seed):
-    """Return a dataset of (rows, order, reach) for all epochs of `steps`; each step is a function of (seed, its number).
+def _training_data(layout, rows, size, steps, epochs, seed):
+    """Return a dataset of (rows, order, reach) for `epochs` of so many steps; each step is a function of (seed, its number).
 
     The rows of a step are sorted by length; `reach` says how many places of each of their parts are read. It takes few
     values, as XLA compiles for each.
@@ -146,7 +160,7 @@ def _training_data(layout, rows, size, steps, n_epochs, seed):
         reach = tf.clip_by_value(-(-longest // rounding) * rounding, 1, whole)
         return tf.ensure_shape(tf.gather(table, chosen), (size, table.shape[1])), order, reach
 
-    return tf.data.Dataset.range(n_epochs * steps).map(batch).prefetch(4).with_options(_untuned())
+    return tf.data.Dataset.range(epochs.start * steps, epochs.stop * steps).map(batch).prefetch(4).with_options(_untuned())
 
 
 def _untuned():
@@ -170,34 +184,6 @@ def _validation_data(layout, rows):
     return tf.data.Dataset.from_tensor_slices(tuple(parts)).with_options(_untuned()), len(parts[0])
 
 
-class _Keeper(keras.callbacks.Callback):
-    """Keeps history and the best weights; ends training when the loss to watch has stopped falling."""
-
-    def __init__(self, monitor, settings, started, on_epoch):
-        super().__init__()
-        self.monitor, self.settings, self.on_epoch = monitor, settings, on_epoch
-        self.best, self.best_epoch, self.weights, self.history = np.inf, -1, None, []
-        self._clock = started
-
-    def on_epoch_end(self, epoch, logs=None):
-        now = time.perf_counter()
-        figures = {name: float(logs.get(name, np.nan)) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        for name in {"loss", self.monitor}:
-            if not np.isfinite(figures[name]):
-                raise FloatingPointError(
-                    f"{name} of epoch {epoch} is {figures[name]}: lower learning_rate (it is {self.settings.learning_rate})"
-                )
-        if figures[self.monitor] < self.best - self.settings.min_delta:
-            self.best, self.best_epoch, self.weights = figures[self.monitor], epoch, self.model.averages()
-        elif self.settings.patience is not None and epoch - self.best_epoch >= self.settings.patience:
-            self.model.stop_training = True
-        last = self.model.stop_training or epoch + 1 == self.settings.epochs
-        state = EpochState(epoch, self.settings.epochs, **figures, seconds=now - self._clock, last=last)
-        self.history.append({"epoch": epoch, **figures, "seconds": state.seconds, "epsilon": np.inf, "delta": 0.0})
-        self._clock = now
-        self.on_epoch(state)
-
-
 def split_rows(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split row numbers once into training and validation rows, both sorted."""
     n_validation = round(n_rows * fraction)
@@ -206,7 +192,7 @@ def split_rows(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
-def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random.SeedSequence, on_epoch):
+def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random.SeedSequence, run: Run) -> _engine.Weights:
     """Train a network on token ids.
 
     Parameters
@@ -216,40 +202,45 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     settings : Settings
     seed : SeedSequence
         Of the held-out rows, the initial weights, the order of rows and dropout.
-    on_epoch : callable
-        Called with an `EpochState` after every epoch.
+    run : Run
+        Where to start and whom to tell; gets the history.
 
     Returns
     -------
     weights : dict of str to ndarray
-        Of the best epoch.
-    history : list of dict
-        One record per epoch.
+        Of the best epoch; as they are, where not even one is over.
     """
     refuse_fork()
-    started = time.perf_counter()
     layout, shape = Layout(grammar), network_shape(grammar, settings)
     splitting, drawing, training_seed = (np.random.default_rng(child) for child in seed.spawn(3))
     training, validation = split_rows(len(ids), settings.validation_fraction, splitting)
     rows = layout.rows(ids)
     steps, per_call = _steps(len(training), settings)
     shuffling = training_seed.integers(0, 2**31, 2, dtype=np.uint32)
-    data = _training_data(layout, rows[training], settings.batch_size, steps, settings.epochs, shuffling)
+    epochs = range(len(run.records), settings.epochs)
+    data = _training_data(layout, rows[training], settings.batch_size, steps, epochs, shuffling)
     held_out, n_chunks = _validation_data(layout, rows[validation]) if len(validation) else (None, None)
-    keeper = _Keeper("val_loss" if len(validation) else "loss", settings, started, on_epoch)
-    weights = initial_weights(shape, layout.priors(rows[training]), drawing)
+    keeper = Keeper(settings, run, steps, len(validation))
+    weights = run.weights
+    if weights is None:
+        weights = initial_weights(shape, layout.priors(rows[training]), drawing)
     knobs = knobs_of(settings, steps, steps * settings.epochs, training_seed)
     with _engine.borrowed(shape, settings.batch_size, per_call) as model:
-        _engine.load(model, weights | knobs | {AVERAGE + name: value for name, value in weights.items()})
-        _engine.reset_optimizer(model)
+        start_network(model, run, weights | knobs)
         model.fit(
-            data, epochs=settings.epochs, steps_per_epoch=steps, validation_data=held_out, validation_steps=n_chunks,
-            callbacks=[keeper], shuffle=False, verbose=0,
+            data, epochs=settings.epochs, initial_epoch=epochs.start, steps_per_epoch=steps, validation_data=held_out,
+            validation_steps=n_chunks, callbacks=[keeper, *(Guarded(callback, run) for callback in run.callbacks)],
+            shuffle=False, verbose=0,
         )  # fmt: skip
-        weights = model.averages() if keeper.weights is None else keeper.weights
-    for record in keeper.history:
-        record["best"] = record["epoch"] == keeper.best_epoch
-    return weights, keeper.history
+        return model.averages() if keeper.best_weights is None else keeper.best_weights
+
+
+def start_network(model: RowModel, run: Run, weights: _engine.Weights) -> None:
+    """Put a borrowed network where the run starts: at `weights`, or where an earlier one stood."""
+    _engine.load(model, weights | {AVERAGE + name: value for name, value in weights.items()})
+    _engine.reset_optimizer(model)
+    if run.start is not None:
+        _engine.restore(model, run.start.variables)
 
 
 def knobs_of(settings: Settings, steps: int, total: int, rng: np.random.Generator) -> _engine.Weights:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .._grammar import MISSING, OTHER, Run, Slot
+from .._state import check_keys, marker_to_text, take_marker
 from .._values import missing_marker, nullable_dtype, positions_of
 from ._codec import FieldCodec
 
@@ -38,6 +39,22 @@ class CategoryCodec(FieldCodec):
     def fit(cls, values: pd.Series, field, *, name: str, min_frequency: int) -> "CategoryCodec":
         """Return the codec of a completed field; the column has nothing to add."""
         return cls(field, name, missing_marker(values))
+
+    def admit(self, values: pd.Series, field) -> "CategoryCodec":
+        """Return a codec with the categories that the field has in addition; all others keep their tokens."""
+        return self if field == self._field else CategoryCodec(field, self.run.slots[0].name, self._marker)
+
+    def to_state(self) -> dict:
+        """Return the state: what stands for a missing cell."""
+        return {"marker": marker_to_text(self._marker)}
+
+    @classmethod
+    def from_state(cls, state: dict, field, name: str) -> "CategoryCodec":
+        """Return the codec that wrote `state`."""
+        check_keys(state, "marker")
+        self = cls(field, name, take_marker(state, "marker"))
+        self.decode(np.arange(len(self._values) + FIRST)[:, None], None)  # fails where the dtype cannot hold a value
+        return self
 
     def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens; values that are no category become OTHER."""

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from .._grammar import MISSING, OTHER, Run, Slot
+from .._state import check_keys, expect, take_array
 
 MAX_CELLS = 120  # first-level cells of a column, about: with MISSING and OTHER no more than 128 tokens as a rule
 MIN_CELLS = 16
@@ -41,6 +42,22 @@ class Partition:
         """Return the cell at an index, or the cells of a slice."""
         which = slice(which, which + 1) if isinstance(which, int) else which
         return Partition(self.first[which], self.last[which], self.single[which])
+
+    def to_state(self) -> dict:
+        """Return the state of the cells."""
+        return {"first": self.first, "last": self.last, "single": self.single}
+
+    @classmethod
+    def from_state(cls, state: dict, low, high) -> "Partition":
+        """Return the cells that wrote `state`, between `low` and `high`; ValueError if they are none."""
+        check_keys(state, "first", "last", "single")
+        first = take_array(state, "first", low.dtype, (None,))
+        last = take_array(state, "last", low.dtype, first.shape)
+        single = take_array(state, "single", bool, first.shape)
+        expect((first <= last).all() and (last[:-1] < first[1:]).all(), "the row of cells", first, "ascending, disjoint ones")
+        expect(((low <= first) & (last <= high)).all(), "the row of cells", first, f"cells from {low} to {high}")
+        expect((first == last)[single].all(), "'single'", single, "cells of one value")
+        return cls(first, last, single)
 
 
 def _after(position):
@@ -116,6 +133,11 @@ def partition(values: np.ndarray, counts: np.ndarray, first, last, n_cells: int,
     return Partition(*pick, (np.arange(len(order)) < len(spikes))[order])
 
 
+def most_cells(n_cells: int) -> int:
+    """Return the largest number of cells that `partition` makes: values that many rows share have stretches between them."""
+    return 2 * n_cells + 1
+
+
 def _cell_starts(counts, stretch, target, min_rows):
     """Return the indices of the values at which cells open, so that the cells of a stretch have about equal mass."""
     if len(counts) == 0:
@@ -187,6 +209,41 @@ class Cells:
         self.token1 = np.concatenate([np.repeat(token1, lengths), [OTHER], token1[divided]])
         second = np.where(np.repeat(divided, lengths), within, NOTHING)
         self.token2 = np.concatenate([second, [NOTHING], np.full(divided.sum(), ELSEWHERE)])
+
+    def to_state(self) -> dict:
+        """Return the state of the cells: those of the first level, and those into which some of them are divided."""
+        whole = (self.token1 >= FIRST) & (self.token2 < FIRST)
+        top = np.flatnonzero(whole)[np.argsort(self.token1[whole])]
+        deep = self.token2 >= FIRST
+        n_parts = np.bincount(self.token1[deep] - FIRST, minlength=len(top))
+        leaves = Partition(self.first, self.last, self.single)
+        return {"top": leaves.only(top).to_state(), "parts": leaves.only(deep).to_state(), "n_parts": n_parts.astype(np.int64)}
+
+    @classmethod
+    def from_state(cls, state: dict, first, last) -> "Cells":
+        """Return the cells that wrote `state`, of the domain from `first` to `last`.
+
+        Raises
+        ------
+        ValueError
+            If the state is none of cells within the domain.
+        """
+        check_keys(state, "top", "parts", "n_parts")
+        top, parts = (Partition.from_state(state[level], first, last) for level in ("top", "parts"))
+        n_parts = take_array(state, "n_parts", np.int64, (len(top),))
+        n_most, n_most_parts = most_cells(MAX_CELLS), most_cells(MAX_SUBCELLS)
+        expect(len(top) <= n_most, "the number of cells", len(top), f"at most {n_most}")
+        expect((n_parts == 0)[top.single].all(), "'single'", top.single, "divided cells of many values")
+        counts = np.isin(n_parts, [0, *range(2, n_most_parts + 1)]).all() and n_parts.sum() == len(parts)
+        expect(counts, "'n_parts'", n_parts, f"none or 2 to {n_most_parts} for each cell, {len(parts)} in all")
+        ends = np.cumsum(n_parts)
+        subs = [parts.only(slice(end - n, end)) if n else None for end, n in zip(ends, n_parts, strict=True)]
+        cell = np.repeat(np.arange(len(top)), n_parts)
+        inside = (top.first[cell] <= parts.first) & (parts.last <= top.last[cell])
+        expect(inside.all(), "'parts'", parts.first, "parts that lie in their cells")
+        self = cls.__new__(cls)
+        self._collect(top, subs, first, last)
+        return self
 
     @property
     def n_tokens(self) -> tuple[int, int]:

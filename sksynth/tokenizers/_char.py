@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._grammar import Grammar
+from .._state import check_keys, reading_state, take, take_int
 from .._validation import check_int
 from ..fields import Text
 from ._text import TextCodec
@@ -77,12 +78,76 @@ class CharTokenizer(BaseEstimator):
         check_int(self, "min_frequency", low=1)
         lines = _check_lines(lines)
         field = Text(max_length=self.max_length, alphabet=self.alphabet, nullable=False)
-        self.codec_ = TextCodec.fit(lines, field, name="text", min_frequency=self.min_frequency, max_length=MAX_LENGTH)
-        self.codec_.forbid_missing()
+        return self._set_codec(
+            TextCodec.fit(lines, field, name="text", min_frequency=self.min_frequency, max_length=MAX_LENGTH)
+        )
+
+    def _set_codec(self, codec: TextCodec) -> "CharTokenizer":
+        """Set the fitted attributes."""
+        codec.forbid_missing()
+        self.codec_ = codec
         self.vocabulary_ = ["<missing>", "<other>", "<end>", *map(chr, self.codec_.alphabet.tolist())]
         self.grammar_ = Grammar((self.codec_.run,))
         self.n_cut_ = self.codec_.n_cut
         self.n_free_ = 0
+        return self
+
+    def to_state(self) -> dict:
+        """Return the fitted tokenizer as plain data, from which `from_state` makes it again.
+
+        Returns
+        -------
+        state : dict
+            Of strings, numbers, lists and arrays of numbers.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self, "codec_")
+        return {
+            "max_length": None if self.max_length is None else int(self.max_length),
+            "alphabet": self.alphabet,
+            "min_frequency": int(self.min_frequency),
+            "codec": self.codec_.to_state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict) -> "CharTokenizer":
+        """Return the fitted tokenizer that wrote a state.
+
+        Parameters
+        ----------
+        state : dict
+            Of `to_state`; all of it is checked, so it may come from anywhere.
+
+        Returns
+        -------
+        tokenizer : CharTokenizer
+
+        Raises
+        ------
+        ValueError
+            If no tokenizer wrote the state.
+        """
+        with reading_state(cls.__name__):
+            check_keys(state, "max_length", "alphabet", "min_frequency", "codec")
+            max_length, alphabet = take(state, "max_length", int, type(None)), take(state, "alphabet", str, type(None))
+            self = cls(max_length, alphabet=alphabet, min_frequency=take_int(state, "min_frequency", 1))
+            field = Text(max_length=max_length, alphabet=alphabet, nullable=False)
+            return self._set_codec(TextCodec.from_state(state["codec"], field, "text"))
+
+    def admit(self, lines: Sequence[str]) -> "CharTokenizer":
+        """Return this tokenizer: other characters are *other* in any lines, and longer ones are cut.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`.
+        """
+        check_is_fitted(self, "codec_")
+        _check_lines(lines)
         return self
 
     def encode(self, lines: Sequence[str]) -> np.ndarray:

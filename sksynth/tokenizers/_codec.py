@@ -39,6 +39,25 @@ class FieldCodec(ABC):
     def decode(self, ids: np.ndarray, free: np.ndarray):
         """Return the column that `encode` read, of its dtype."""
 
+    def admit(self, values, field) -> "FieldCodec":
+        """Return a codec for later rows too, whose field may have grown: itself where that brings nothing new."""
+        return self
+
+    @abstractmethod
+    def to_state(self) -> dict:
+        """Return what `from_state` needs beside the field and the name."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: dict, field, name: str) -> "FieldCodec":
+        """Return the codec that wrote `state`, of a completed field.
+
+        Raises
+        ------
+        ValueError
+            If no codec of such a field wrote the state.
+        """
+
     def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
         """Log of the number (or width) of the values that share a row's tokens, shape (n_rows,): 0 where tokens are exact."""
         return np.zeros(len(ids))

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 
 from .._grammar import MISSING, OTHER, compile_slots
+from .._state import check_keys, marker_to_text, take_marker
 from .._times import stamps_of
 from .._values import NANOSECONDS, missing_marker
 from ._codec import FREE_BITS, FieldCodec
 from ._number import SPARE_BITS, NumberCodec
-from ._scale import Stamps
+from ._scale import Stamps, checked_scale
 
 NOTHING = 0  # token of the later parts of a missing value; real parts follow
 FIRST_YEAR = 2  # token of the first year
@@ -47,9 +48,21 @@ class DatetimeCodec(FieldCodec):
     def fit(cls, values: pd.Series, field, *, name: str, min_frequency: int) -> FieldCodec:
         """Return the codec of a completed field: of calendar parts, or of a number where the bounds are centuries apart."""
         scale = Stamps(field, name, missing_marker(values))
-        if field.high.year - field.low.year > MAX_YEARS:
+        if _spans_centuries(field):
             return NumberCodec.of_scale(scale, values, field, name=name, min_frequency=min_frequency)
         return cls(scale, name, bool(field.nullable))
+
+    def to_state(self) -> dict:
+        """Return the state: what stands for a missing cell."""
+        return {"marker": marker_to_text(self._scale.marker)}
+
+    @classmethod
+    def from_state(cls, state: dict, field, name: str) -> FieldCodec:
+        """Return the codec that `fit` chose, which wrote `state`."""
+        if _spans_centuries(field):
+            return NumberCodec.from_state(state, field, name)
+        check_keys(state, "marker")
+        return cls(checked_scale(field, name, take_marker(state, "marker")), name, field.nullable)
 
     def _parts(self, ticks):
         """Return the values of all parts, shape (n_rows, n_parts), and what is left of the second in ticks."""
@@ -136,3 +149,7 @@ class DatetimeCodec(FieldCodec):
         first = np.where((parts == low[0]).all(axis=1), low[1], 0)
         last = np.where((parts == high[0]).all(axis=1), high[1], self._per_second - 1)
         return first, last - first + 1
+
+
+def _spans_centuries(field):
+    return field.high.year - field.low.year > MAX_YEARS

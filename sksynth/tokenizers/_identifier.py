@@ -1,15 +1,18 @@
 """Identifiers: values of their own in every row, of which only the pattern is learned."""
 
 import re
+from copy import copy
+from itertools import compress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .._grammar import MISSING, OTHER, Run, Slot
+from .._state import check_keys, dtype_to_text, expect, reading, take, take_array, take_dtype
 from ..fields import Identifier
 from ._codec import FREE_BITS, FieldCodec
-from ._pattern import Pattern
+from ._pattern import Pattern, check_extent
 from ._pattern_learning import learn_lengths, learn_pattern
 from ._permutation import mix, permute
 from ._ranking import IntegerSpace, StringSpace
@@ -82,25 +85,59 @@ class IdentifierCodec(FieldCodec):
             If the values are neither strings nor whole numbers, or if the field's pattern is none.
         """
         numeric = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
-        column = _IntegerColumn(values, name) if numeric else StringColumn(values, field.dtype, name)
+        column = _IntegerColumn(values.dtype, name) if numeric else StringColumn(values, field.dtype, name)
         cells, missing = column.read(values)
         try:
             space, pattern = (_integer_space if numeric else _string_space)(cells, field.pattern, min_frequency, column)
         except ValueError as error:
             raise ValueError(f"column {name!r}: {error}") from None
         nullable = missing.any() if field.nullable is None else field.nullable
-        unsampled = [OTHER] + ([] if len(cells) else [PRESENT])
-        known = space.ranks(cells)[1]
-        kept = cells[known] if numeric else [cell for cell, is_known in zip(cells, known.tolist(), strict=True) if is_known]
-        return cls(column, space, pattern, kept, unsampled if nullable else None)
+        kept = _chosen(cells, space.ranks(cells)[1])
+        return cls(column, space, pattern, kept, _never_drawn(not len(cells)) if nullable else None)
+
+    def to_state(self) -> dict:
+        """Return the state: what the column is, whether fit saw no value of it, and the digest of the values."""
+        with reading(f"column {self.column.name!r}"):
+            check_extent(self.pattern)
+        numeric = isinstance(self.column, _IntegerColumn)
+        is_empty = self.run is not None and bool(self.run.slots[0].unsampled[PRESENT])
+        return {"column": self.column.to_state(), "numeric": numeric, "is_empty": is_empty, "digest": self.digest}
+
+    @classmethod
+    def from_state(cls, state: dict, field: Identifier, name: str) -> "IdentifierCodec":
+        """Return the codec that wrote `state`, of a field whose pattern is that of the codec."""
+        check_keys(state, "column", "numeric", "is_empty", "digest")
+        digest, is_empty = take_array(state, "digest", np.uint64, (None,)), take(state, "is_empty", bool)
+        expect((digest[:-1] < digest[1:]).all(), "'digest'", digest, "ascending digests")
+        expect(not is_empty or field.nullable, "'is_empty'", is_empty, "False where no cell is missing")
+        expect(not is_empty or not len(digest), "'digest'", digest, "none where fit saw no value")
+        numeric = take(state, "numeric", bool)
+        column = (_IntegerColumn if numeric else StringColumn).from_state(state["column"], name)
+        check_extent(field.pattern)
+        empty = np.zeros(0, np.int64) if numeric else []
+        space, pattern = (_integer_space if numeric else _string_space)(empty, field.pattern, 1, column)
+        expect(pattern == field.pattern, "the pattern", field.pattern, f"{pattern!r}, as a codec writes it")
+        self = cls(column, space, pattern, empty, _never_drawn(is_empty) if field.nullable else None)
+        self.digest = digest
+        return self
+
+    def admit(self, values: pd.Series, field: Identifier) -> "IdentifierCodec":
+        """Return a codec that samples none of these values either; itself where it knows them all."""
+        cells, _ = self.column.read(values)
+        known = self.space.ranks(cells)[1]
+        digest = np.union1d(self.digest, self.space.digests(_chosen(cells, known)))
+        if len(digest) == len(self.digest):
+            return self
+        grown = copy(self)
+        grown.digest = digest
+        return grown
 
     def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens, shape (n_rows, 1 or 0), and the ranks as free digits, shape (n_rows, n_free)."""
         cells, missing = self.column.read(values)
         ranks, known = self.space.ranks(cells)
-        folded = [cell for cell, is_known in zip(cells, known.tolist(), strict=True) if not is_known]
-        if folded:
-            hashes = self.space.digests(folded if isinstance(cells, list) else cells[~known])
+        if not known.all():
+            hashes = self.space.digests(_chosen(cells, ~known))
             ranks[~known] = 0
             ranks[~known, self.space.permuted] = hashes % np.uint64(self.space.ends[0])
         free = np.zeros((len(missing), self.n_free), np.int32)
@@ -178,9 +215,9 @@ class IdentifierCodec(FieldCodec):
 
 def example_identifier(pattern: str, dtype: Any) -> str | int:
     """Return the first value of a pattern, for a column of this dtype."""
-    empty = pd.Series([], dtype=dtype)
     if pd.api.types.is_numeric_dtype(dtype):
-        space, _ = _integer_space(np.zeros(0, np.int64), pattern, 1, _IntegerColumn(empty, "identifier"))
+        column = _IntegerColumn(pd.api.types.pandas_dtype(dtype), "identifier")
+        space, _ = _integer_space(np.zeros(0, np.int64), pattern, 1, column)
     else:
         space, _ = _string_space([], pattern, 1, None)
     return space.values(np.zeros((1, len(space.capacities)), np.uint64))[0]
@@ -189,13 +226,26 @@ def example_identifier(pattern: str, dtype: Any) -> str | int:
 class _IntegerColumn:
     """A column of whole numbers: name, dtype, and the largest number that it can hold."""
 
-    def __init__(self, values: pd.Series, name: str):
+    def __init__(self, dtype: Any, name: str):
         self.name = name
-        self.dtype = values.dtype
-        numpy_dtype = getattr(values.dtype, "numpy_dtype", values.dtype)
+        self.dtype = dtype
+        numpy_dtype = getattr(dtype, "numpy_dtype", dtype)
         self.is_float = numpy_dtype.kind == "f"
         self.largest = (1 << (np.finfo(numpy_dtype).nmant + 1)) if self.is_float else int(np.iinfo(numpy_dtype).max)
         self.container = np.uint64 if numpy_dtype == np.uint64 else np.int64
+
+    def to_state(self) -> dict:
+        """Return the state of what the column is."""
+        return {"dtype": dtype_to_text(self.dtype)}
+
+    @classmethod
+    def from_state(cls, state: dict, name: str) -> "_IntegerColumn":
+        """Return the column that wrote `state`; ValueError if none did."""
+        check_keys(state, "dtype")
+        dtype = take_dtype(state, "dtype")
+        kind = getattr(dtype, "numpy_dtype", dtype).kind
+        expect(kind in "iuf", "'dtype'", str(dtype), "a dtype of numbers")
+        return cls(dtype, name)
 
     def read(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers that are not missing, int64 or uint64, and a mask of those that are.
@@ -225,6 +275,14 @@ class _IntegerColumn:
         """Return the column of `cells`, a number for every row, in which the rows of the mask are missing."""
         column = pd.Series(cells.astype(self.container), name=self.name).astype(self.dtype)
         return column.mask(missing) if missing.any() else column
+
+
+def _chosen(cells: list[str] | np.ndarray, mask: np.ndarray) -> list[str] | np.ndarray:
+    return list(compress(cells, mask)) if isinstance(cells, list) else cells[mask]
+
+
+def _never_drawn(is_empty: bool) -> list[int]:
+    return [OTHER] + ([PRESENT] if is_empty else [])
 
 
 def _presence_run(name: str, unsampled: list[int]) -> Run:

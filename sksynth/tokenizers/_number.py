@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from .._grammar import MISSING
+from .._state import check_keys, marker_to_text, take_marker
 from .._values import missing_marker
 from ._cells import Cells
 from ._codec import FREE_BITS, FieldCodec
-from ._scale import scale_of
+from ._scale import checked_scale, scale_of
 
 CONTINUOUS_DIGITS = 3  # free digits of a continuous column: 90 bits of its place in the leaf
 SPARE_BITS = 10  # beyond the largest leaf's: what reducing the digits modulo its size may skew, 2**-SPARE_BITS
@@ -47,6 +48,17 @@ class NumberCodec(FieldCodec):
         positions, missing = scale.positions(values)
         cells = Cells(positions[~missing], scale.first, scale.last, min_frequency)
         return cls(scale, cells, name, bool(field.nullable))
+
+    def to_state(self) -> dict:
+        """Return the state: the cells, and what stands for a missing one."""
+        return {"marker": marker_to_text(self._scale.marker), "cells": self._cells.to_state()}
+
+    @classmethod
+    def from_state(cls, state: dict, field, name: str) -> "NumberCodec":
+        """Return the codec that wrote `state`; `field` is a completed Number or Datetime."""
+        check_keys(state, "marker", "cells")
+        scale = checked_scale(field, name, take_marker(state, "marker"))
+        return cls(scale, Cells.from_state(state["cells"], scale.first, scale.last), name, field.nullable)
 
     def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens and free digits; values beyond the bounds are clipped."""

@@ -15,12 +15,17 @@ import re
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-__all__ = ["DIGITS", "LOWER", "UPPER", "Choice", "Class", "Pattern"]
+from .._state import expect
+
+__all__ = ["DIGITS", "LOWER", "UPPER", "Choice", "Class", "Pattern", "check_extent"]
 
 DIGITS = "0123456789"
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 UPPER = LOWER.upper()
 MAX_REPEAT = 1_000
+MAX_TEXT = 4_000  # characters in which a pattern of a state is written
+MAX_LENGTH = 10_000  # characters of its values
+MAX_EXTENT = 200_000  # characters that may stand in all places of its values together
 
 _PART = re.compile(
     r"""\[ (?P<class> (?: \\. | [^\]\\] )+ ) \] (?: \{ (?P<low>[0-9]{1,4}) (?: , (?P<high>[0-9]{1,4}) )? \} )?
@@ -126,6 +131,26 @@ class Pattern:
             segments.append(_segment(part, text))
             position = part.end()
         return cls(tuple(segments))
+
+
+def check_extent(text: str) -> None:
+    """Refuse a pattern that takes long to read: a class of three characters may stand for a million.
+
+    Raises
+    ------
+    ValueError
+        If it is long, its values are, or it has many large classes.
+    """
+    expect(len(text) <= MAX_TEXT, "the pattern", text, f"one of at most {MAX_TEXT} characters")
+    classes = [part for part in _PART.finditer(text) if part["class"]]
+    lengths = [int(part["high"] or part["low"] or 1) for part in classes]
+    expect(sum(lengths) <= MAX_LENGTH, "the pattern", text, f"one of values of at most {MAX_LENGTH} characters")
+    extent = sum(length * _class_size(part["class"]) for length, part in zip(lengths, classes, strict=True))
+    expect(extent <= MAX_EXTENT, "the pattern", text, "one of fewer or smaller classes")
+
+
+def _class_size(inside: str) -> int:
+    return sum(ord(_unescape(item[2] or item[1])) - ord(_unescape(item[1])) + 1 for item in _CLASS_ITEM.finditer(inside))
 
 
 def _segment(part: re.Match, text: str) -> Choice | Class:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .._state import expect
 from .._times import duration_tick, duration_units, durations_of, stamp_units, stamps_of, tick_of, ticks_per, unit_of
 from .._values import column_of, integers_between, numbers
 
@@ -189,7 +190,9 @@ class Durations(Ticks):
 
 
 def scale_of(field, name, marker):
-    """Return the scale of a completed `Number`."""
+    """Return the scale of a completed `Number` or `Datetime`."""
+    if field.kind == "datetime":
+        return Stamps(field, name, marker)
     if field.dtype.startswith("timedelta64"):
         return Durations(field, name)
     if field.precision == "continuous":
@@ -197,3 +200,20 @@ def scale_of(field, name, marker):
     places, floats = field.precision, isinstance(field.low, float)
     low, high = (int(np.rint(bound * 10.0**places)) if floats else bound for bound in (field.low, field.high))
     return Whole(low, high, field.dtype, name, places, floats, marker)
+
+
+def checked_scale(field, name, marker):
+    """Return the scale of a field that nobody vouches for.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the bounds are none, lie beyond what 64 bits hold, or the column cannot be of the field's dtype.
+    """
+    scale = scale_of(field, name, marker)
+    if not scale.continuous:
+        ends, unsigned = [scale.low, scale.high], isinstance(scale, Whole) and scale.low >= 0
+        low, high = (0, 2**64) if unsigned else (-(2**63), 2**63)
+        expect(low <= ends[0] <= ends[1] < high, "the range of the field", ends, "low <= high in 64 bits")
+    scale.column(np.array([scale.first, scale.last]), np.array([False, field.nullable]))
+    return scale

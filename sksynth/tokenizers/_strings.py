@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from .._state import check_keys, dtype_to_text, marker_to_text, take_dtype, take_marker
+
 __all__ = ["StringColumn", "frequent_codes", "from_codes", "to_codes", "to_grid"]
 
 N_CODES = 0x110000  # one more than the last code point of Unicode
@@ -58,6 +60,18 @@ class StringColumn:
         self.dtype = own if dtype is None or dtype.startswith("category") or dtype == str(own) else dtype
         missing = values.to_numpy(object)[values.isna().to_numpy()]
         self.missing = missing[0] if len(missing) and values.dtype == object else np.nan
+
+    def to_state(self) -> dict:
+        """Return the state of what the column is."""
+        return {"dtype": dtype_to_text(self.dtype), "marker": marker_to_text(self.missing)}
+
+    @classmethod
+    def from_state(cls, state: dict, name: str) -> "StringColumn":
+        """Return the column that wrote `state`; ValueError if none did."""
+        check_keys(state, "dtype", "marker")
+        self = cls.__new__(cls)
+        self.name, self.dtype, self.missing = name, take_dtype(state, "dtype"), take_marker(state, "marker")
+        return self
 
     def read(self, values: pd.Series) -> tuple[list[str], np.ndarray]:
         """Return the cells that are not missing, and a mask of those that are.

@@ -1,15 +1,18 @@
 """Tables <-> token ids."""
 
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from .._admit import admit
 from .._grammar import Grammar
+from .._state import ZONE, check_keys, expect, index_to_state, reading, reading_state, take, take_dtype, take_index, take_int
 from .._validation import check_table
-from ..fields import infer_schema
+from ..fields import Schema, infer_schema
 from ._category import CategoryCodec
 from ._datetime import DatetimeCodec
 from ._identifier import IdentifierCodec
@@ -23,6 +26,13 @@ CODECS = {
     "datetime": DatetimeCodec,
     "text": TextCodec,
     "identifier": IdentifierCodec,
+}
+COMPLETED = {  # what a completed field says beside nullable and dtype
+    "category": ("categories",),
+    "number": ("precision",),
+    "datetime": ("resolution",),
+    "text": ("max_length",),
+    "identifier": ("pattern",),
 }
 
 
@@ -82,16 +92,24 @@ class TableTokenizer(BaseEstimator):
         """
         X = check_table(X)
         self.schema_ = infer_schema(X, min_frequency=self.min_frequency, schema=self.schema)
-        self.columns_, self._labels = list(X.columns), X.columns
+        self._set_columns(X.columns)
+        self._set_codecs([self._fit_codec(X[self.columns_[place]], self.columns_[place]) for place in self._reading()])
+        return self
+
+    def _set_columns(self, labels):
+        """Set the names of the columns."""
+        self.columns_, self._labels = list(labels), labels
         self.n_features_in_ = len(self.columns_)
         if all(isinstance(column, str) for column in self.columns_):
             self.feature_names_in_ = np.array(self.columns_, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self.codecs_ = [self._fit_codec(X[self.columns_[place]], self.columns_[place]) for place in self._reading()]
-        self.grammar_ = Grammar(tuple(codec.run for codec in self.codecs_ if codec.run is not None))
-        self.n_free_ = sum(codec.n_free for codec in self.codecs_)
-        return self
+
+    def _set_codecs(self, codecs):
+        """Set the codecs, and what follows from them."""
+        self.codecs_ = codecs
+        self.grammar_ = Grammar(tuple(codec.run for codec in codecs if codec.run is not None))
+        self.n_free_ = sum(codec.n_free for codec in codecs)
 
     def _reading(self):
         """Return the places of the columns in the order in which they are read: text last, so that only rows' ends vary."""
@@ -99,12 +117,108 @@ class TableTokenizer(BaseEstimator):
 
     def _fit_codec(self, values, column):
         field = self.schema_[column]
-        empty = field.kind in ("number", "datetime") and (field.low is None or field.high is None)
-        codec = CategoryCodec if empty else CODECS[field.kind]
-        codec = codec.fit(values, field, name=str(column), min_frequency=self.min_frequency)
+        codec = _codec_for(field).fit(values, field, name=str(column), min_frequency=self.min_frequency)
         if field.kind == "identifier":
             self.schema_[column] = field.replace(pattern=codec.pattern)
         return codec
+
+    def admit(self, X) -> "TableTokenizer":
+        """Return a tokenizer for the rows of X too, with room for what is new in them by the rule of `fit`.
+
+        Categories that are extensible get the values of `min_frequency` rows or more of X, behind the others, so that all
+        tokens keep their meaning; where `schema` named the categories, any value. Identifiers of X are not sampled either.
+        Values in fewer rows become *other*, and as many numbers and dates as `fit` would clip are clipped. Texts are cut and
+        their characters may be *other*, as ever.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_rows, n_columns)
+            With the columns of `fit`, in any order.
+
+        Returns
+        -------
+        tokenizer : TableTokenizer
+            This one, which is never changed, where X brings nothing new.
+
+        Raises
+        ------
+        ValueError
+            If X holds what there is no room for: other categories, values beyond bounds, missing cells where there were none;
+            or what `encode` refuses.
+        """
+        self.encode(X)
+        X = check_table(X)
+        schema = admit(X, self.schema_, given=Schema(self.schema or {}), min_frequency=self.min_frequency)
+        columns = [self.columns_[place] for place in self._reading()]
+        codecs = [codec.admit(X[column], schema[column]) for codec, column in zip(self.codecs_, columns, strict=True)]
+        if all(new is old for new, old in zip(codecs, self.codecs_, strict=True)):
+            return self
+        grown = copy(self)
+        grown.schema_ = schema
+        grown._set_codecs(codecs)
+        return grown
+
+    def to_state(self) -> dict:
+        """Return the fitted tokenizer as plain data, from which `from_state` makes it again.
+
+        Returns
+        -------
+        state : dict
+            Of strings, numbers, lists and arrays of numbers.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError
+            If a column's name is neither text, a number, a date nor a tuple of these.
+        """
+        check_is_fitted(self)
+        return {
+            "schema": None if self.schema is None else Schema(self.schema).to_plain(),
+            "min_frequency": int(self.min_frequency),
+            "columns": index_to_state(self._labels),
+            "fields": self.schema_.to_plain(),
+            "codecs": [codec.to_state() for codec in self.codecs_],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict) -> "TableTokenizer":
+        """Return the fitted tokenizer that wrote a state.
+
+        Parameters
+        ----------
+        state : dict
+            Of `to_state`; all of it is checked, so it may come from anywhere.
+
+        Returns
+        -------
+        tokenizer : TableTokenizer
+
+        Raises
+        ------
+        ValueError
+            If no tokenizer wrote the state.
+        """
+        with reading_state(cls.__name__):
+            check_keys(state, "schema", "min_frequency", "columns", "fields", "codecs")
+            schema = None if state["schema"] is None else Schema.from_plain(state["schema"])
+            self = cls(schema, min_frequency=take_int(state, "min_frequency", 1))
+            self._set_columns(take_index(state, "columns"))
+            fields, names = Schema.from_plain(state["fields"]), state["columns"]["labels"]
+            expect(names and [item["column"] for item in state["fields"]] == names, "'fields'", names, "a field per column")
+            self.schema_ = Schema(zip(self.columns_, fields.values(), strict=True))
+            columns, codecs = [self.columns_[place] for place in self._reading()], take(state, "codecs", list)
+            expect(len(codecs) == len(columns), "the number of codecs", len(codecs), str(len(columns)))
+            self._set_codecs(list(map(self._read_codec, columns, codecs)))
+            return self
+
+    def _read_codec(self, column, state):
+        """Return the codec of a column that wrote `state`."""
+        field = self.schema_[column]
+        with reading(f"column {column!r}"):
+            _check_complete(field)
+            return _codec_for(field).from_state(state, field, str(column))
 
     def encode(self, X) -> np.ndarray:
         """Return the table as token ids.
@@ -189,3 +303,19 @@ class TableTokenizer(BaseEstimator):
         """
         check_is_fitted(self)
         return np.concatenate([codec.draw_free(rows, rng, key) for codec in self.codecs_], axis=1)
+
+
+def _codec_for(field):
+    """Return the class of a completed field's codec; numbers and dates without values are categories without any."""
+    empty = field.kind in ("number", "datetime") and (field.low is None or field.high is None)
+    return CategoryCodec if empty else CODECS[field.kind]
+
+
+def _check_complete(field):
+    """Refuse a field in which something is left open, or of a dtype or time zone that there is not."""
+    for name in ("nullable", "dtype", *COMPLETED.get(field.kind, ())):
+        expect(getattr(field, name) is not None, repr(name), None, f"that of a completed {type(field).__name__}")
+    dtype = field.dtype[len("category[") : -1] if field.dtype.startswith("category[") else field.dtype
+    take_dtype({"dtype": dtype}, "dtype")
+    zone = getattr(field, "tz", None)
+    expect(zone is None or ZONE.fullmatch(zone), "'tz'", zone, "the name of a time zone")

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from .._grammar import MISSING, OTHER, Run, Slot
+from .._state import MAX_POSITIONS, check_keys, expect, take, take_array, take_int
 from ..fields import Text
 from ._codec import FieldCodec
-from ._strings import StringColumn, frequent_codes, from_codes, to_codes, to_grid
+from ._strings import N_CODES, StringColumn, frequent_codes, from_codes, to_codes, to_grid
 
 __all__ = ["END", "TextCodec"]
 
@@ -80,8 +81,31 @@ class TextCodec(FieldCodec):
         else:
             alphabet = np.unique(to_codes([field.alphabet])[0])
         nullable = missing.any() if field.nullable is None else field.nullable
-        unsampled = [OTHER] + ([] if nullable else [MISSING]) + ([] if cells else [END])
-        return cls(column, alphabet, length, unsampled, int((lengths > length).sum()))
+        return cls(column, alphabet, length, _never_drawn(nullable, not cells), int((lengths > length).sum()))
+
+    def to_state(self) -> dict:
+        """Return the state: the alphabet, the length, and what was seen of the column."""
+        return {
+            "column": self.column.to_state(),
+            "alphabet": self.alphabet.astype(np.uint32),
+            "length": int(self.length),
+            "n_cut": int(self.n_cut),
+            "is_empty": bool(self.run.slots[0].unsampled[END]),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict, field: Text, name: str) -> "TextCodec":
+        """Return the codec that wrote `state`, before `forbid_missing`."""
+        check_keys(state, "column", "alphabet", "length", "n_cut", "is_empty")
+        alphabet = take_array(state, "alphabet", np.uint32, (None,))
+        expect((alphabet[:-1] < alphabet[1:]).all(), "'alphabet'", alphabet, "ascending code points")
+        expect((alphabet < N_CODES).all(), "'alphabet'", alphabet, f"code points below {N_CODES:#x}")
+        length, n_cut = take_int(state, "length", 1, MAX_POSITIONS), take_int(state, "n_cut", 0)
+        is_empty = take(state, "is_empty", bool)
+        wanted = 1 if is_empty else field.max_length
+        expect(wanted in (None, length), "'length'", length, f"{wanted}, that of the field")
+        column = StringColumn.from_state(state["column"], name)
+        return cls(column, alphabet, length, _never_drawn(field.nullable, is_empty), n_cut)
 
     def forbid_missing(self) -> None:
         """Make MISSING illegal, not only never drawn: where no text can be missing, no probability is lost on it."""
@@ -108,6 +132,10 @@ class TextCodec(FieldCodec):
         codes = np.concatenate([[0, REPLACEMENT, 0], self.alphabet])
         written = (ids != MISSING) & (ids != END)
         return from_codes(codes[ids[written]], written.sum(axis=1))
+
+
+def _never_drawn(nullable: bool, is_empty: bool) -> list[int]:
+    return [OTHER] + ([] if nullable else [MISSING]) + ([END] if is_empty else [])
 
 
 def _run_length(lengths: np.ndarray, wanted: int | None, min_frequency: int, max_length: int) -> int:

@@ -5,19 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from ._grammar import Grammar
+from .._grammar import Grammar
 
 MEDIUM_ROWS = 9_000  # 10 epochs and a tenth of dropout suit so many
 SMALL_ROWS = 3_000  # below, more units and a lower rate suit, which memorises less
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
+XLA_SECONDS = 12.0  # of training below which XLA's compilation does not pay
 PRIVATE_ROWS, PRIVATE_STEPS = 2048, 300  # of private fits: expected rows of a step, and steps
 PRIVATE_UNITS, PRIVATE_EMBEDDING, PRIVATE_RATE = 64, 32, 0.02
 PRIVATE_AVERAGING = 0.1  # share of the steps that the running mean of the weights goes back
 CHUNK_ROWS = 512  # of a private step, about, that are computed at a time
 
 
-def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False) -> dict[str, Any]:
+def choose_settings(
+    model: Any, n_rows: int, grammar: Grammar, gpu: bool = False, one_pass: bool = False, seconds: float = np.inf
+) -> dict[str, Any]:
     """Return every setting of `core.Settings` for a model's parameters, None replaced by what suits the table.
 
     Parameters
@@ -27,6 +30,10 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
     grammar : Grammar
     gpu : bool, default=False
         Whether training runs on one.
+    one_pass : bool, default=False
+        Read all rows once, whatever `epochs` and `validation_fraction` say.
+    seconds : float, default=inf
+        That training may take.
 
     Returns
     -------
@@ -34,13 +41,13 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
     """
     given = partial(_given, model)
     held_out = given("validation_fraction", 0.1 if n_rows >= 50 else 0.0)
-    if round(n_rows * held_out) in (0, n_rows):
+    if one_pass or round(n_rows * held_out) in (0, n_rows):
         held_out = 0.0
     n_training = n_rows - round(n_rows * held_out)
     batch_size = given("batch_size", 256 if n_training >= 20_000 else 128 if n_training >= 5_000 else 64)
     batch_size = min(batch_size, 1 << (n_training.bit_length() - 1))
     small = MEDIUM_ROWS / n_training  # above 1: a small table overfits, so more dropout and a slower fall of the rate
-    epochs = given("epochs", round(float(np.clip(10 * small ** (1.1 if small > 1 else 0.5), 2, 60))))
+    epochs = 1 if one_pass else given("epochs", round(float(np.clip(10 * small ** (1.1 if small > 1 else 0.5), 2, 60))))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
     units = given("rnn_units", 64 if SMALL_ROWS <= n_training < 50_000 else 128)
     step_flops = 24 * batch_size * grammar.n_positions * units**2 * model.n_layers
@@ -54,10 +61,11 @@ def choose_settings(model: Any, n_rows: int, grammar: Grammar, gpu: bool = False
         "batch_size": batch_size,
         "learning_rate": given("learning_rate", 0.004 if n_training < SMALL_ROWS else 0.006),
         "validation_fraction": held_out,
+        "monitor": model.monitor,
         "patience": model.patience if stops else None,
         "min_delta": model.min_delta,
         "steps_per_execution": 1 << int(np.log2(np.clip(CALL_SECONDS * FLOPS / max(step_flops, 1), 1, 16))),
-        "loops": _loops(model.jit_compile, epochs * n_training * grammar.n_positions * units, gpu),
+        "loops": _loops(model.jit_compile, epochs * n_training * grammar.n_positions * units, gpu, seconds),
     }
 
 
@@ -96,6 +104,7 @@ def choose_private_settings(model: Any, n_rows: int, grammar: Grammar) -> tuple[
         "batch_size": 16 * int(np.ceil(most / n_chunks / 16)),
         "learning_rate": given("learning_rate", PRIVATE_RATE),
         "validation_fraction": 0.0,
+        "monitor": "loss",
         "patience": None,
         "min_delta": 0.0,
         "steps_per_execution": 1,
@@ -114,8 +123,8 @@ def _given(model, name, otherwise):
     return otherwise if value is None else value
 
 
-def _loops(jit_compile, work, gpu):
+def _loops(jit_compile, work, gpu, seconds=np.inf):
     """Return what runs the recurrence: XLA compiles it and the heads in three seconds, then steps take a third less."""
     if jit_compile == "auto":
-        return "keras" if gpu else "xla" if work > 1e8 else "graph"
+        return "keras" if gpu else "xla" if work > 1e8 and seconds > XLA_SECONDS else "graph"
     return "xla" if jit_compile else "graph"

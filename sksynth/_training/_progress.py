@@ -1,54 +1,20 @@
 """Progress bars: one over the epochs of all batches, wherever they are trained, and one over sampled rows."""
 
-import os
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from ._watch import Board, interruptible, shared_board
 
 LOOK_EVERY = 0.2  # seconds between two looks at the board
 SAMPLING_DELAY = 3.0  # seconds of sampling before a bar is shown
 
 
-class Board:
-    """Where each batch writes how far it is; a small file, so that workers in other processes reach it.
-
-    Parameters
-    ----------
-    path : str or None
-        None: nobody watches.
-    n_batches : int
-    """
-
-    def __init__(self, path: str | None, n_batches: int):
-        self.path, self.n_batches = path, n_batches
-
-    def watch(self, batch: int) -> Any:
-        """Return the callable that batch `batch` tells its epochs to; picklable."""
-        return partial(_write, self.path, self.n_batches, batch) if self.path else _ignore
-
-    def read(self) -> np.ndarray:
-        """Return one row per batch: epochs done (all that were planned, after the last), loss. Shape (n_batches, 2)."""
-        return np.array(np.memmap(self.path, np.float64, "r", shape=(self.n_batches, 2)))
-
-
-def _ignore(state: Any) -> None:
-    """Tell nobody."""
-
-
-def _write(path: str, n_batches: int, batch: int, state: Any) -> None:
-    loss = state.loss if np.isnan(state.val_loss) else state.val_loss
-    with suppress(OSError):  # a worker on another machine has no such file: no bar, but no harm either
-        board = np.memmap(path, np.float64, "r+", shape=(n_batches, 2))
-        board[batch] = (state.n_epochs if state.last else state.epoch + 1, loss)
-
-
 @contextmanager
-def progress_bar(verbose: int, n_epochs: Sequence[int], desc: str = "fit") -> Iterator[Board]:
+def progress_bar(verbose: int, board: Board, n_epochs: Sequence[int], desc: str = "fit") -> Iterator[None]:
     """Show one bar over all epochs of all batches while the block runs, if `verbose`.
 
     The bar has the time left, the mean loss of the batches that have begun, and how many are done.
@@ -56,33 +22,45 @@ def progress_bar(verbose: int, n_epochs: Sequence[int], desc: str = "fit") -> It
     Parameters
     ----------
     verbose : int
+    board : Board
+        Where the batches write how far they are.
     n_epochs : sequence of int
         Epochs planned for every batch; one that stops early is done.
     desc : str, default="fit"
         What stands before the bar.
+    """
+    if not verbose:
+        yield
+        return
+    from tqdm.auto import tqdm
+
+    done = threading.Event()
+    with tqdm(total=int(sum(n_epochs)), desc=desc, unit="epoch") as bar:
+        watcher = threading.Thread(target=_follow, args=(board, np.array(n_epochs), bar, done), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+
+@contextmanager
+def supervised(verbose: int, n_epochs: Sequence[int]) -> Iterator[Board]:
+    """Lend a board to the batches of a fit; show it, and pass Ctrl-C on to it, while the block runs.
+
+    Parameters
+    ----------
+    verbose : int
+    n_epochs : sequence of int
+        Epochs planned for every batch.
 
     Yields
     ------
     board : Board
     """
-    if not verbose:
-        yield Board(None, len(n_epochs))
-        return
-    from tqdm.auto import tqdm
-
-    handle, path = tempfile.mkstemp(prefix="sksynth-progress-")
-    os.close(handle)
-    np.zeros((len(n_epochs), 2)).tofile(path)
-    board, done = Board(path, len(n_epochs)), threading.Event()
-    with tqdm(total=int(sum(n_epochs)), desc=desc, unit="epoch") as bar:
-        watcher = threading.Thread(target=_follow, args=(board, np.array(n_epochs), bar, done), daemon=True)
-        watcher.start()
-        try:
-            yield board
-        finally:
-            done.set()
-            watcher.join()
-            os.unlink(path)
+    with shared_board(len(n_epochs)) as board, progress_bar(verbose, board, n_epochs), interruptible(board):
+        yield board
 
 
 def _follow(board: Board, planned: np.ndarray, bar: Any, done: threading.Event) -> None:

@@ -1,0 +1,109 @@
+"""A fitted `BatchLSTMSynthesizer` as files: a folder of checkpoints with one folder per batch, or a model file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import persistence
+from .._clusterer import ColumnClusterer
+from .._plain import to_plain
+from .._text_model import LSTMTextModel
+from .._training._checkpoints import CLUSTERER, ORPHAN_SECONDS, SETTINGS, Folder
+from ..persistence import ModelFileError
+from ..tokenizers import CharTokenizer, TableTokenizer
+from . import _model
+from ._estimator import estimator_from, params_state, result_params
+from ._model import facts_of, header_of, set_facts
+
+TEMPLATES = {"clusterer": ColumnClusterer, "text_model": LSTMTextModel}
+
+
+def settings_of(synthesizer: Any) -> dict:
+    """Return what is to be known of a synthesizer besides its batches, as plain data."""
+    return header_of(synthesizer) | {
+        "params": params_state(synthesizer), "asked": asked_of(synthesizer), "facts": facts_of(synthesizer),
+        "n_batches": len(synthesizer.batches_),
+    }  # fmt: skip
+
+
+def asked_of(synthesizer: Any) -> dict:
+    """Return what may not differ where a fit is taken up again, but for the rows; a template that is None is a default one."""
+    asked = {name: value for name, value in result_params(synthesizer).items() if name.split("__")[0] not in TEMPLATES}
+    for name, template in TEMPLATES.items():
+        own = getattr(synthesizer, name)
+        asked |= {f"{name}__{key}": value for key, value in result_params(template() if own is None else own).items()}
+    return asked | {"columns": [to_plain(column) for column in synthesizer.columns_]}
+
+
+def clusterer_state(synthesizer: Any) -> dict:
+    """Return the fitted clusterer as a state."""
+    return synthesizer.clusterer_._to_state()
+
+
+def begin(synthesizer: Any, models: list, jobs: list, folder: Folder) -> None:
+    """Write what a fit begins with into its folder and those of the batches."""
+    folder.clear()
+    for model, job in zip(models, jobs, strict=True):
+        with job.folder.locked(ORPHAN_SECONDS):
+            _model.begin(model, job)
+    folder.begin(settings_of(synthesizer), {CLUSTERER: clusterer_state(synthesizer)})
+
+
+def set_from(synthesizer: Any, settings: Mapping, clusterer: Mapping) -> None:
+    """Set what is to be known of a synthesizer besides its batches."""
+    set_facts(synthesizer, settings["facts"])
+    synthesizer.clusterer_ = ColumnClusterer._from_state(clusterer)
+    synthesizer.batches_ = synthesizer.clusterer_.batches_
+    if synthesizer.clusterer_.columns_ != synthesizer.columns_ or len(synthesizer.batches_) != settings["n_batches"]:
+        raise ModelFileError(f"got batches {synthesizer.batches_} of columns {synthesizer.columns_}")
+
+
+def to_files(synthesizer: Any) -> dict[str, bytes]:
+    """Return a fitted synthesizer as files by name."""
+    files = {
+        SETTINGS: persistence.to_json(settings_of(synthesizer)),
+        CLUSTERER: persistence.to_bytes(clusterer_state(synthesizer)),
+    }
+    for batch, model in enumerate(synthesizer.models_):
+        files |= {f"batch_{batch}/{name}": content for name, content in _model.to_files(model).items()}
+    return files
+
+
+def from_files(cls: type, files: Mapping[str, bytes], trusted: Any = ()) -> Any:
+    """Return the synthesizer of which `to_files` made `files`."""
+    settings = persistence.settings_in(files, SETTINGS, cls.__name__)
+    synthesizer = _unfitted(cls, settings, trusted)
+    set_from(synthesizer, settings, persistence.state_in(files, CLUSTERER))
+    batches = range(len(synthesizer.batches_))
+    return _with_models(synthesizer, [_model_of(f"batch_{batch}", files, trusted) for batch in batches])
+
+
+def _model_of(batch, files, trusted):
+    with persistence.reading(batch):
+        return _model.from_files(LSTMTextModel, persistence.under(batch, files), trusted)
+
+
+def from_folder(cls: type, folder: Folder, trusted: Any = ()) -> Any:
+    """Return the synthesizer of a fit's best epochs so far, from its folder."""
+    settings = folder.settings(cls.__name__)
+    with persistence.reading(folder.path):
+        synthesizer = _unfitted(cls, settings, trusted)
+        set_from(synthesizer, settings, folder.state(CLUSTERER))
+        batches = range(len(synthesizer.batches_))
+        models = [_model.from_folder(LSTMTextModel, folder.batch(batch), trusted) for batch in batches]
+        return _with_models(synthesizer, models)
+
+
+def _unfitted(cls, settings, trusted):
+    classes = (ColumnClusterer, LSTMTextModel, TableTokenizer, CharTokenizer, *trusted)
+    synthesizer = estimator_from(cls, settings["params"], classes)
+    synthesizer._check_parameters()
+    return synthesizer
+
+
+def _with_models(synthesizer, models):
+    for model, batch in zip(models, synthesizer.batches_, strict=True):
+        if getattr(model, "columns_", None) != batch or not isinstance(model.tokenizer_, TableTokenizer):
+            raise ModelFileError(f"got a model of {getattr(model, 'columns_', None)}, expected one of the batch {batch}")
+    synthesizer._set_models(models)
+    synthesizer.interrupted_ = False
+    return synthesizer

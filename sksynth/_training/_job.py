@@ -1,0 +1,250 @@
+"""One model's training, wherever it runs: from token ids, or from where an earlier fit stood, to weights and history."""
+
+import copy
+import logging
+import os
+import pickle
+import traceback
+from collections.abc import Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .._validation import warn
+from ._checkpoints import ORPHAN_SECONDS, Folder
+from ._defaults import choose_settings
+from ._history import history_frame
+from ._progress import progress_bar
+from ._watch import FAILED, INTERRUPTED, Watch, ignore_interrupts, shared_board
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Job:
+    """What a model with a fitted tokenizer is trained on, and from where on; picklable, so that any worker can do it.
+
+    Attributes
+    ----------
+    ids : ndarray of int, shape (n_rows, n_positions + n_free)
+    seed : SeedSequence
+    plan : PrivatePlan or None
+    folder : Folder or None
+        Where checkpoints are written, and where training goes on if there are some.
+    weights : dict of str to ndarray or None
+        What to train further.
+    past : list of dict
+        Records of the epochs before, where `weights` are given.
+    pinned : dict
+        Settings that `weights` leave no choice of.
+    one_pass : bool
+        Train for a single epoch on all rows.
+    callbacks : list
+        Of the user's.
+    batch : int
+        Number of the batch, for what is told.
+    """
+
+    ids: np.ndarray
+    seed: np.random.SeedSequence
+    plan: Any = None
+    folder: Folder | None = None
+    weights: dict[str, np.ndarray] | None = None
+    past: list = field(default_factory=list)
+    pinned: dict = field(default_factory=dict)
+    one_pass: bool = False
+    callbacks: Sequence[Any] = ()
+    batch: int = 0
+
+
+@dataclass
+class Outcome:
+    """What became of a job: the model, trained or not, what went wrong, and why it was asked to stop."""
+
+    model: Any
+    error: Exception | None = None
+    asked: float = 0.0
+
+    @property
+    def trained(self) -> bool:
+        """Whether the model can sample."""
+        return hasattr(self.model, "_weights")
+
+
+def settings_for(model: Any, job: Job, gpu: bool = False, seconds: float = np.inf) -> dict:
+    """Return the settings that a model is trained with on a job, in so many seconds."""
+    if job.plan is not None:
+        return job.plan.settings | job.plan.mechanism
+    grammar = model.tokenizer_.grammar_
+    return choose_settings(model, len(job.ids), grammar, gpu=gpu, one_pass=job.one_pass, seconds=seconds) | job.pinned
+
+
+def n_epochs(model: Any, job: Job) -> int:
+    """Return the number of the epochs that there are after a job, at most: those before, and its own."""
+    return len(job.past) + settings_for(model, job)["epochs"] if model.tokenizer_.grammar_.n_positions else 0
+
+
+def run_job(model: Any, job: Job, watch: Watch) -> Outcome:
+    """Train a model; any error is part of the outcome, and asks all other batches to stop. Runs in any worker."""
+    error = None
+    try:
+        ignore_interrupts(watch.owner)
+        lock = nullcontext() if job.folder is None else job.folder.locked(ORPHAN_SECONDS)
+        with lock, _bar_of_its_own(model, job) as tellers:
+            train(model, job, watch.begin(model.max_time), tellers)
+    except Exception as caught:
+        caught.add_note(f"while fitting batch {job.batch}, columns {list(model.columns_)}")
+        watch.board.ask_to_stop(FAILED)
+        error = _portable(caught, watch.owner)
+    return Outcome(model, error, watch.asked)
+
+
+@contextmanager
+def _bar_of_its_own(model, job):
+    """Show the bar of a template that is verbose; yield who has to be told for that."""
+    if not model.verbose:
+        yield []
+        return
+    with shared_board(1) as board, progress_bar(model.verbose, board, [n_epochs(model, job)], f"batch {job.batch}"):
+        yield [Watch(board, 0).tell]
+
+
+def _portable(error, owner):
+    """Return an error as it is in the process of the fit; in another, with its traceback as a note, so that it is not lost."""
+    if os.getpid() == owner:
+        return error
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError("\n".join([f"{type(error).__name__}: {error}", *error.__notes__]))
+    return error
+
+
+def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> None:
+    """Train a model on a job; set its `history_` whatever ends it, and its weights where it has learned anything."""
+    found = None if job.folder is None else job.folder.last()
+    grammar = model.tokenizer_.grammar_
+    model.training_, model.callbacks_, model.n_parameters_ = {}, [], 0
+    if not grammar.n_positions:
+        model.training_ = settings_for(model, job) if found is None else found["training"]
+        model._weights, model.history_ = {}, history_frame(job.past)
+        return
+    from .. import core
+
+    where = core.device_name()
+    model.training_ = (
+        settings_for(model, job, where != "CPU", watch.seconds_left()) if found is None else found.pop("training")
+    )
+    model.n_parameters_ = core.n_parameters(core.network_shape(grammar, core_settings(model.training_)))
+    logger.info("training on %s: %s", where, model.training_)
+    keras_callbacks, callables = core.split_callbacks(job.callbacks)
+    model.callbacks_ = copy.deepcopy(keras_callbacks)
+    run = core.Run(
+        on_epoch=_Teller([watch.tell, *tellers], callables),
+        must_stop=watch.must_stop, callbacks=model.callbacks_, batch=job.batch, weights=job.weights,
+        start=None if found is None else core.Progress(**found), past_epochs=len(job.past),
+    )  # fmt: skip
+    try:
+        weights = _weights(model, job, run, watch)
+    finally:
+        past = [record | {"best": record["best"] and not run.records} for record in job.past]
+        model.history_ = history_frame([*past, *run.records])
+        core.release(model.callbacks_)
+        model._n_steps = run.n_steps
+    if weights is not None:
+        model._weights = weights
+
+
+def _weights(model, job, run, watch):
+    """Return the weights of the best epoch, or of what there is when training has to stop; None where there is nothing."""
+    from .. import core
+
+    if run.start is not None:
+        job.folder.write_history(run.records)
+        run.best_weights = job.folder.kept_weights(run.records, run.start.variables, job.plan is not None)
+    if run.finished or (watch.was_asked() and run.start is not None):
+        return run.best_weights
+    if watch.asked:
+        return job.weights  # None where nothing was learned before
+    if job.folder is not None:
+        run.keep = lambda progress: job.folder.write_epoch(progress, model.training_)
+    grammar, settings = model.tokenizer_.grammar_, core_settings(model.training_)
+    tokens = job.ids[:, : grammar.n_positions]
+    if job.plan is None:
+        return core.train(grammar, tokens, settings, job.seed, run)
+    mechanism = core.Mechanism(**job.plan.mechanism)
+    return core.train_privately(grammar, tokens, settings, mechanism, job.plan.priors, job.seed, job.plan.spent, run)
+
+
+def core_settings(training: dict) -> Any:
+    """Return the settings of training as the core wants them."""
+    from .. import core
+
+    return core.Settings(**{name: training[name] for name in core.Settings.__dataclass_fields__})
+
+
+def grown_weights(model: Any, tokenizer: Any) -> tuple[dict[str, np.ndarray], dict]:
+    """Return the weights of a fitted model for a tokenizer that has grown, and the settings that they leave no choice of.
+
+    Raises
+    ------
+    ValueError
+        If a parameter asks for another network.
+    """
+    pinned = {name: model.training_[name] for name in ("embedding_dim", "rnn_units", "n_layers") if name in model.training_}
+    for name, value in pinned.items():
+        if getattr(model, name) not in (None, value):
+            raise ValueError(
+                f"{name}={getattr(model, name)!r}, but the network that is to be trained further has {value}: leave it as it "
+                "was, or fit anew with warm_start=False"
+            )
+    if tokenizer is model.tokenizer_ or not model._weights:
+        return model._weights, pinned
+    from ..core import grown_weights
+
+    return grown_weights(model._weights, model.tokenizer_.grammar_, tokenizer.grammar_), pinned
+
+
+class _Teller:
+    """Tells the user's callables of an epoch, whose errors say whose they are, then our own listeners."""
+
+    def __init__(self, own, callables):
+        self.own, self.callables = own, callables
+
+    def __call__(self, state):
+        from ..core import callback_error
+
+        for callback in self.callables:
+            try:
+                callback(state)
+            except Exception as error:
+                raise callback_error(callback, state.batch, state.epoch, error) from error
+        for listener in self.own:
+            listener(state)
+
+
+def settle(outcomes: Sequence[Outcome]) -> bool:
+    """Raise what ended a fit before all models could sample; return whether it was interrupted after that.
+
+    Raises
+    ------
+    Exception
+        The first error of a batch.
+    KeyboardInterrupt
+        Where the fit was interrupted before every batch had trained.
+    """
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+    if not all(outcome.trained for outcome in outcomes):
+        raise KeyboardInterrupt("before every batch had trained; what was learned until then is in history_")
+    interrupted = any(outcome.asked == INTERRUPTED for outcome in outcomes)
+    if interrupted:
+        warn(
+            "the fit was interrupted: models are as good as they were then (history_ says how far each came); with "
+            "checkpoint_dir another call of fit goes on from there"
+        )
+    return interrupted

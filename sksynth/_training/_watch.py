@@ -1,0 +1,205 @@
+"""What the batches of a fit and the process that began it tell each other: how far they are, and that it is time to stop."""
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+
+INTERRUPTED, FAILED = 1.0, 2.0  # why all batches are asked to stop
+
+
+class Board:
+    """Where each batch writes how far it is, and reads whether to stop; a small file, so that other processes reach it.
+
+    A worker on another machine has no such file: its batch is not shown, and is not asked to stop.
+
+    Parameters
+    ----------
+    path : str
+    n_batches : int
+
+    Attributes
+    ----------
+    closed : bool
+        Whether the fit is over; threads that it has left behind then stop.
+    """
+
+    def __init__(self, path: str, n_batches: int):
+        self.path, self.n_batches, self.closed = path, n_batches, False
+
+    def _cells(self, mode):
+        """Return the file as an array: epochs done and loss by batch, then a row whose first cell says why to stop."""
+        return np.memmap(self.path, np.float64, mode, shape=(self.n_batches + 1, 2))
+
+    def write(self, batch: int, epochs: float, loss: float) -> None:
+        """Note how far a batch is."""
+        with suppress(OSError):
+            self._cells("r+")[batch] = epochs, loss
+
+    def read(self) -> np.ndarray:
+        """Return one row per batch: epochs done (all that were planned, after the last), loss. Shape (n_batches, 2)."""
+        return np.array(self._cells("r")[: self.n_batches])
+
+    def ask_to_stop(self, why: float) -> None:
+        """Ask all batches to stop; the first reason counts."""
+        with suppress(OSError):
+            cells = self._cells("r+")
+            cells[-1, 0] = cells[-1, 0] or why
+
+    def asked_to_stop(self) -> float:
+        """Return why to stop, INTERRUPTED or FAILED; 0.0 to go on."""
+        with suppress(OSError):
+            return float(self._cells("r")[-1, 0])
+        return INTERRUPTED if self.closed else 0.0
+
+
+@contextmanager
+def shared_board(n_batches: int) -> Iterator[Board]:
+    """Lend a board for as long as the block runs."""
+    handle, path = tempfile.mkstemp(prefix="sksynth-board-")
+    os.close(handle)
+    np.zeros((n_batches + 1, 2)).tofile(path)
+    board = Board(path, n_batches)
+    try:
+        yield board
+    finally:
+        board.closed = True
+        os.unlink(path)
+
+
+class Watch:
+    """What tells one batch that it is time to stop; made where the fit began, used where the batch is trained.
+
+    Parameters
+    ----------
+    board : Board
+    batch : int
+    ends : float or None
+        When the whole fit has to be over, by `time.time`; None: whenever it is.
+    share : float
+        Of the time that is left when the batch begins, what it may take.
+
+    Attributes
+    ----------
+    asked : float
+        Why the batch was asked to stop, by the board; 0.0 where it was not, or the time was over.
+    """
+
+    def __init__(self, board: Board, batch: int, ends: float | None = None, share: float = 1.0):
+        self.board, self.batch, self.ends, self.share = board, batch, ends, share
+        self.owner, self.asked = os.getpid(), 0.0
+
+    def begin(self, max_time: float | None) -> "Watch":
+        """Start the clock of the batch, which may take `max_time` seconds of its own; leave if the parent has died before."""
+        now = time.time()
+        limits = [] if self.ends is None else [now + self.share * (self.ends - now)]
+        limits += [] if max_time is None else [now + max_time]
+        self._deadline, self._parent = min(limits, default=np.inf), os.getppid()
+        parent = multiprocessing.parent_process()
+        if parent is not None and parent.pid == self.owner and not _runs(self.owner):
+            _leave()
+        return self
+
+    def seconds_left(self) -> float:
+        """Return the seconds until the batch has to end; infinite where nothing limits it."""
+        return self._deadline - time.time()
+
+    def was_asked(self) -> bool:
+        """Return whether all batches are asked to stop; remember why."""
+        self.asked = self.board.asked_to_stop()
+        return bool(self.asked)
+
+    def must_stop(self, seconds: float) -> bool:
+        """Return whether it is time to stop, where finishing takes so many seconds; leave if the parent has died."""
+        if os.getpid() != self.owner and os.getppid() != self._parent:
+            _leave()
+        return self.was_asked() or time.time() + seconds >= self._deadline
+
+    def tell(self, state: Any) -> None:
+        """Note on the board that an epoch is over."""
+        loss = state.loss if np.isnan(state.val_loss) else state.val_loss
+        self.board.write(self.batch, state.n_epochs if state.last or state.stopped else state.epoch + 1, loss)
+
+
+def _runs(process: int) -> bool:
+    """Return whether a process of this machine runs; where that cannot be asked without harm, it does."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _leave() -> None:
+    """End this worker, whose parent has died, at once: after an exception it would take up the next batch that waits."""
+    os._exit(1)
+
+
+def shares_of_time(costs: Sequence[float], n_workers: int) -> list[float]:
+    """Return, of the time that is left when a batch begins, the share that it may take.
+
+    Parameters
+    ----------
+    costs : sequence of float
+        What the batches take relative to each other, in the order in which they begin.
+    n_workers : int
+        Batches that are trained at the same time.
+    """
+    shares = []
+    for batch, cost in enumerate(costs):
+        left = costs[batch:]
+        rounds = -(-len(left) // n_workers)
+        shares.append(1.0 if rounds == 1 else min(1.0, cost / np.mean(left) / rounds))
+    return shares
+
+
+@contextmanager
+def interruptible(board: Board) -> Iterator[None]:
+    """Take the first Ctrl-C within the block for a request to stop; the second is a KeyboardInterrupt as ever.
+
+    Where Python has no say in it (another thread than the main one, signals that are ignored), nothing changes.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where Ctrl-C ended a worker that was only starting, and joblib's other workers with it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def ask(number, frame):
+        signal.signal(signal.SIGINT, before)
+        board.ask_to_stop(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    except BrokenExecutor as error:
+        if board.asked_to_stop() != INTERRUPTED:
+            raise
+        raise KeyboardInterrupt("before every batch had trained, while workers were starting") from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def ignore_interrupts(owner: int) -> None:
+    """Ignore Ctrl-C in a worker of process `owner`, for good: it obeys the board, and joblib ends it.
+
+    Between two batches too: an idle worker that Ctrl-C ends would take joblib's other workers with it.
+    """
+    if os.getpid() != owner and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
