@@ -1,8 +1,19 @@
-from . import datasets, fields, privacy, tokenizers
+from . import datasets, fields, persistence, privacy, tokenizers
 from ._clusterer import ColumnClusterer
+from ._sampling import SamplingError
 from ._synthesizer import BatchLSTMSynthesizer
 from ._text_model import LSTMTextModel
 
 __version__: str
 
-__all__ = ["BatchLSTMSynthesizer", "ColumnClusterer", "LSTMTextModel", "datasets", "fields", "privacy", "tokenizers"]
+__all__ = [
+    "BatchLSTMSynthesizer",
+    "ColumnClusterer",
+    "LSTMTextModel",
+    "SamplingError",
+    "datasets",
+    "fields",
+    "persistence",
+    "privacy",
+    "tokenizers",
+]

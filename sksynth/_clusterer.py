@@ -1,6 +1,5 @@
 """Which columns belong together: a transformer that groups the columns of a table into batches."""
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._association import association, codes_of, noisy_association, public_codes
 from ._plain import from_plain, to_plain
 from ._state import check_keys, expect, index_to_state, reading_state, take, take_array, take_index
-from ._validation import check_choice, check_columns, check_int, check_real, check_table, listed
+from ._validation import check_choice, check_columns, check_int, check_real, check_table, is_int, listed
 from .privacy._ledger import gaussian_event
 
 __all__ = ["ColumnClusterer"]
@@ -276,7 +275,7 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
     def _plain_params(self) -> dict:
         """Return the parameters as what JSON knows."""
         params, seed = self.get_params(), self.random_state
-        params["random_state"] = seed if isinstance(seed, Integral) and not isinstance(seed, bool) else None
+        params["random_state"] = seed if is_int(seed) else None
         batches = params.pop("batches")
         return {
             "batches": None if batches is None else [[to_plain(name) for name in batch] for batch in batches],

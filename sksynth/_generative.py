@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -114,18 +113,6 @@ class GenerativeModel(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, self._made_by_fit)
-
-
-def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
-    """Refuse what `sample` cannot draw."""
-    if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
-        raise TypeError(f"{name} must be an int >= 1, got {n_samples!r}")
-    if n_samples < 1:
-        raise ValueError(f"{name} must be an int >= 1, got {n_samples!r}")
-    if isinstance(temperature, bool) or not isinstance(temperature, Real):
-        raise TypeError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
-    if not np.isfinite(temperature) or temperature <= 0:
-        raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
 
 
 def check_fitted(estimator: Any) -> bool:

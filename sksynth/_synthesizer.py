@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
 from typing import Any
@@ -22,7 +22,6 @@ from ._generative import (
     GenerativeModel,
     check_callbacks,
     check_checkpoints,
-    check_draw,
     check_fitted,
     note_steps,
     refuse_more_training,
@@ -38,8 +37,9 @@ from ._private import (
     release,
 )
 from ._random import seed_sequence, stream
+from ._sampling import check_draw, check_validator, collected, draw_valid, rechunked, restored
 from ._text_model import LSTMTextModel
-from ._training._checkpoints import CLUSTERER, ORPHAN_SECONDS, Folder
+from ._training._checkpoints import CLUSTERER, Folder
 from ._training._history import HISTORY, history_frame
 from ._training._job import Job, Outcome, n_epochs, run_job, settle
 from ._training._progress import supervised, watch_rows
@@ -295,10 +295,10 @@ class BatchLSTMSynthesizer(GenerativeModel):
         frame = self._columns_of(batch, X)
         root = seed_sequence(self.random_state)
         model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_), root)
-        with nullcontext() if self.checkpoint_dir is None else self._folder().locked():
-            if job.folder is not None:
-                with job.folder.locked(ORPHAN_SECONDS):
-                    model_files.begin(model, job)
+        folder = self._folder()
+        with nullcontext() if folder is None else folder.locked():
+            if folder is not None:
+                synthesizer_files.begin_batch(model, job, folder)
             outcomes = self._run([model], [job], started)
         self.interrupted_ = settle(outcomes)
         models = list(self.models_)
@@ -376,13 +376,23 @@ class BatchLSTMSynthesizer(GenerativeModel):
         model_files.refuse_other_settings(self, settings, folder, synthesizer_files.asked_of(self))
         with persistence.reading(folder.path):
             synthesizer_files.set_from(self, settings, folder.state(CLUSTERER))
-        root, models, jobs = seed_sequence(self.random_state), [], []
-        for batch, columns in enumerate(self.batches_):
-            model, own = self._new_model(frame[columns])
-            jobs.append(model_files.take_up(model, own, folder.batch(batch), stream(root, "batch", batch)))
-            jobs[-1].batch = batch
-            models.append(model if self._is_private else model.set_params(tokenizer=clone(model.tokenizer_)))
-        return models, jobs
+        root = seed_sequence(self.random_state)
+        pairs = [self._take_up_batch(batch, frame[columns], folder, root) for batch, columns in enumerate(self.batches_)]
+        return tuple(map(list, zip(*pairs, strict=True)))
+
+    def _take_up_batch(
+        self, batch: int, frame: pd.DataFrame, folder: Folder, root: np.random.SeedSequence
+    ) -> tuple[LSTMTextModel, Job]:
+        """Return the model of a batch and what is left of its training: all of it where `fit_batch` was killed as it began."""
+        own = folder.batch(batch)
+        if not own.exists() and not self._is_private:
+            model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_), root)
+            synthesizer_files.begin_batch(model, job, folder)
+            return model, job
+        model, columns = self._new_model(frame)
+        job = model_files.take_up(model, columns, own, stream(root, "batch", batch))
+        job.batch = batch
+        return model if self._is_private else model.set_params(tokenizer=clone(model.tokenizer_)), job
 
     def _go_on(self, X: Any, started: float, how: str) -> "BatchLSTMSynthesizer":
         """Train the batches' networks further; on failure everything stays as it is."""
@@ -390,9 +400,9 @@ class BatchLSTMSynthesizer(GenerativeModel):
         frame = check_columns(self, X, check_table(X), reset=False)
         root = seed_sequence(self.random_state)
         pairs = [
-            copy(model).set_params(**self._model_params())._further_job(
-                frame[columns], stream(root, "batch", batch), how == "partial_fit"
-            )
+            copy(model)
+            .set_params(**self._model_params())
+            ._further_job(frame[columns], stream(root, "batch", batch), how == "partial_fit")
             for batch, (model, columns) in enumerate(zip(self.models_, self.batches_, strict=True))
         ]
         models, jobs = map(list, zip(*pairs, strict=True))
@@ -428,11 +438,7 @@ class BatchLSTMSynthesizer(GenerativeModel):
         known = {column: field for column, field in given.items() if column in frame.columns}
         model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
         ids, seed = model._fit_tokenizer(columns), stream(root, "batch", batch)
-        return model, Job(ids, seed, folder=self._batch_folder(batch), batch=batch)
-
-    def _batch_folder(self, batch: int) -> Folder | None:
-        folder = self._folder()
-        return None if folder is None else folder.batch(batch)
+        return model, Job(ids, seed, batch=batch)
 
     def _prepare_privately(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> tuple[list, list]:
         """Do the same from what is public or released; say what is spent."""
@@ -452,7 +458,7 @@ class BatchLSTMSynthesizer(GenerativeModel):
         for batch, (model, plan) in enumerate(zip(models, plans, strict=True)):
             model.epsilon_, model.delta_ = self.epsilon_, self.delta_
             ids = model.tokenizer_.encode(table[self.batches_[batch]])
-            jobs.append(Job(ids, stream(root, "batch", batch), plan, self._batch_folder(batch), batch=batch))
+            jobs.append(Job(ids, stream(root, "batch", batch), plan, batch=batch))
         return models, jobs
 
     def _new_model(self, columns: pd.DataFrame) -> tuple[LSTMTextModel, pd.DataFrame]:
@@ -477,7 +483,15 @@ class BatchLSTMSynthesizer(GenerativeModel):
             watches = [Watch(board, batch, ends, share) for batch, share in enumerate(shares)]
             return _parallel(n_workers)(delayed(run_job)(*parts) for parts in zip(models, jobs, watches, strict=True))
 
-    def sample(self, n_samples: int = 1, *, temperature: float = 1.0, random_state: Any = None) -> Any:
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        temperature: float = 1.0,
+        validator: Callable | None = None,
+        max_invalid: int = 1_000,
+        random_state: Any = None,
+    ) -> Any:
         """Draw new rows.
 
         Parameters
@@ -485,6 +499,11 @@ class BatchLSTMSynthesizer(GenerativeModel):
         n_samples : int, default=1
         temperature : float, default=1.0
             Below 1 the likelier values are drawn more often than they should be, above 1 less often.
+        validator : callable, default=None
+            Rows for which it does not return something true, or raises, are drawn anew. It gets a frame, for which it may
+            return one bool per row; unless it does, it gets the rows one by one as dicts.
+        max_invalid : int, default=1,000
+            Rows that it may refuse.
         random_state : int, RandomState, Generator or None, default=None
             The rows of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
 
@@ -498,14 +517,29 @@ class BatchLSTMSynthesizer(GenerativeModel):
         NotFittedError
             Before fit.
         ValueError, TypeError
-            If `n_samples` is not an int of at least 1, or `temperature` not above 0.
+            If an argument is not what it may be; the message names it.
+        SamplingError
+            If the validator refuses more than `max_invalid` rows; it has those that were accepted.
         """
-        chunks = list(self._draw(n_samples, temperature, random_state))
-        ids = [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
-        return self._container.restore(self._decode(ids))
+        check_is_fitted(self)
+        check_draw(n_samples, temperature)
+        check_validator(validator, max_invalid)
+        root = seed_sequence(random_state)
+        if validator is None:
+            chunks = list(watch_rows(self._draw(range(n_samples), temperature, root), n_samples, self.verbose))
+            return self._container.restore(self._decode(*zip(*chunks, strict=True)))
+        with restored(self._container.restore):
+            return self._container.restore(collected(self._draw_valid(n_samples, temperature, root, validator, max_invalid)))
 
     def sample_iter(
-        self, n_samples: int, *, chunk_size: int = 10_000, temperature: float = 1.0, random_state: Any = None
+        self,
+        n_samples: int,
+        *,
+        chunk_size: int = 10_000,
+        temperature: float = 1.0,
+        validator: Callable | None = None,
+        max_invalid: int = 1_000,
+        random_state: Any = None,
     ) -> Iterator[Any]:
         """Draw new rows a chunk at a time: the rows of ``sample(n_samples)`` in memory that does not grow with them.
 
@@ -514,8 +548,8 @@ class BatchLSTMSynthesizer(GenerativeModel):
         n_samples : int
         chunk_size : int, default=10_000
             Rows per chunk; the last may have fewer. The rows do not depend on it.
-        temperature : float, default=1.0
-        random_state : int, RandomState, Generator or None, default=None
+        temperature, validator, max_invalid, random_state
+            See `sample`.
 
         Returns
         -------
@@ -526,23 +560,44 @@ class BatchLSTMSynthesizer(GenerativeModel):
         ------
         NotFittedError, ValueError, TypeError
             As `sample`, before the first chunk is asked for.
+        SamplingError
+            As `sample`, with the valid rows that were not given out yet.
         """
-        check_draw(chunk_size, temperature, name="chunk_size")
-        chunks = self._draw(n_samples, temperature, random_state)
-        return (self._container.restore(self._decode(ids)) for ids in _rechunk(chunks, chunk_size))
-
-    def _draw(self, n_samples: int, temperature: float, random_state: Any) -> Iterator[tuple[np.ndarray, ...]]:
-        """Return an iterator over the token ids of every batch, chunk by chunk, that shows how far it is."""
         check_is_fitted(self)
         check_draw(n_samples, temperature)
+        check_draw(chunk_size, temperature, name="chunk_size")
+        check_validator(validator, max_invalid)
         root = seed_sequence(random_state)
-        draws = [
-            model._draw_ids(n_samples, stream(root, "batch", batch), temperature) for batch, model in enumerate(self.models_)
-        ]
-        return watch_rows(zip(*draws, strict=True), n_samples, self.verbose)
+        if validator is None:
+            ids = watch_rows(self._draw(range(n_samples), temperature, root), n_samples, self.verbose)
+            portions = (self._decode(*zip(chunk)) for chunk in ids)
+        else:
+            portions = self._draw_valid(n_samples, temperature, root, validator, max_invalid)
+        return self._chunks(portions, chunk_size)
 
-    def _decode(self, ids: Sequence[np.ndarray]) -> pd.DataFrame:
-        parts = [model.tokenizer_.decode(part) for model, part in zip(self.models_, ids, strict=True)]
+    def _chunks(self, portions: Iterator[pd.DataFrame], chunk_size: int) -> Iterator[Any]:
+        with restored(self._container.restore):
+            yield from map(self._container.restore, rechunked(portions, chunk_size))
+
+    def _draw_valid(
+        self, n_samples: int, temperature: float, root: np.random.SeedSequence, validator: Callable, max_invalid: int
+    ) -> Iterator[pd.DataFrame]:
+        def draw(rows):
+            return self._decode(*zip(*self._draw(rows, temperature, root), strict=True))
+
+        return draw_valid(draw, n_samples, validator, max_invalid)
+
+    def _draw(self, rows: range, temperature: float, root: np.random.SeedSequence) -> Iterator[tuple[np.ndarray, ...]]:
+        """Return an iterator over the token ids of every batch, chunk by chunk, for some of the rows of an endless sample."""
+        from .core import Draw
+
+        how = Draw(temperature)
+        draws = [model._draw_ids(rows, stream(root, "batch", batch), how) for batch, model in enumerate(self.models_)]
+        return zip(*draws, strict=True)
+
+    def _decode(self, *ids: Sequence[np.ndarray]) -> pd.DataFrame:
+        """Return the rows of token ids, which come batch by batch, in one chunk or several."""
+        parts = [model.tokenizer_.decode(np.concatenate(own)) for model, own in zip(self.models_, ids, strict=True)]
         columns = {column: part[column] for part in parts for column in part.columns}
         return pd.concat([columns[column] for column in self.columns_], axis=1)
 
@@ -629,18 +684,6 @@ def _parallel(n_jobs: int) -> Parallel:
             "has started TensorFlow hangs; use parallel_config('loky') (the default) or parallel_config('threading')"
         )
     return Parallel(n_jobs=n_jobs)
-
-
-def _rechunk(chunks: Iterator[tuple[np.ndarray, ...]], size: int) -> Iterator[list[np.ndarray]]:
-    """Yield the same rows in chunks of `size`; the last may have fewer."""
-    rest: list[np.ndarray] = []
-    for chunk in chunks:
-        rest = [np.concatenate(pair) for pair in zip(rest, chunk, strict=True)] if rest else list(chunk)
-        while len(rest[0]) >= size:
-            yield [ids[:size] for ids in rest]
-            rest = [ids[size:] for ids in rest]
-    if len(rest[0]):
-        yield rest
 
 
 def _join_histories(models: list[LSTMTextModel]) -> pd.DataFrame:

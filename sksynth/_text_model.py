@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -11,12 +11,12 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from . import persistence
 from ._files import _model as model_files
 from ._generative import (
     GenerativeModel,
     check_callbacks,
     check_checkpoints,
-    check_draw,
     check_fitted,
     note_steps,
     refuse_more_training,
@@ -33,6 +33,7 @@ from ._private import (
     release,
 )
 from ._random import seed_sequence, stream
+from ._sampling import check_choices, check_draw, check_validator, collected, draw_valid, restored
 from ._training._checkpoints import Folder
 from ._training._job import Job, Outcome, core_settings, grown_weights, n_epochs, settle, train
 from ._training._progress import supervised, watch_rows
@@ -365,16 +366,36 @@ class LSTMTextModel(GenerativeModel):
         self._set_privacy(ledger, facts)
         return self.tokenizer_.encode(self._as_encoded(X)), plan
 
-    def sample(self, n_samples: int = 1, *, temperature: float = 1.0, random_state: Any = None) -> Any:
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        validator: Callable | None = None,
+        max_invalid: int = 1_000,
+        random_state: Any = None,
+    ) -> Any:
         """Draw new records.
 
-        The rows of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
+        The records of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
 
         Parameters
         ----------
         n_samples : int, default=1
         temperature : float, default=1.0
             Below 1 the likelier tokens are drawn more often than they should be, above 1 less often.
+        top_k : int, default=None
+            Draw each token among so many of the likeliest only.
+        top_p : float in (0, 1], default=None
+            Draw each token among the likeliest only that have this probability together (nucleus sampling, Holtzman et al.
+            2020).
+        validator : callable, default=None
+            Records for which it does not return something true, or raises, are drawn anew. It gets lines one by one; of a
+            table a frame, for which it may return one bool per row, and, unless it does, the rows one by one as dicts.
+        max_invalid : int, default=1,000
+            Records that it may refuse.
         random_state : int, RandomState, Generator or None, default=None
 
         Returns
@@ -386,15 +407,31 @@ class LSTMTextModel(GenerativeModel):
         ------
         NotFittedError
             Before fit.
-        ValueError
-            ``n_samples < 1`` or ``temperature <= 0``.
+        ValueError, TypeError
+            If an argument is not what it may be; the message names it.
+        SamplingError
+            If the validator refuses more than `max_invalid` records; it has those that were accepted.
         """
         check_is_fitted(self)
         check_draw(n_samples, temperature)
-        chunks = zip(self._draw_ids(n_samples, seed_sequence(random_state), temperature))
-        ids = [ids for (ids,) in watch_rows(chunks, n_samples, self.verbose)]
-        records = self.tokenizer_.decode(np.concatenate(ids))
-        return self._container.restore(records) if isinstance(records, pd.DataFrame) else records
+        check_choices(top_k, top_p)
+        check_validator(validator, max_invalid)
+        from .core import Draw
+
+        seed, how = seed_sequence(random_state), Draw(temperature, top_k, top_p)
+        if validator is None:
+            chunks = watch_rows(zip(self._draw_ids(range(n_samples), seed, how)), n_samples, self.verbose)
+            return self._restored(self.tokenizer_.decode(np.concatenate([ids for (ids,) in chunks])))
+        with restored(self._restored):
+            return self._restored(collected(draw_valid(self._drawing(seed, how), n_samples, validator, max_invalid)))
+
+    def _drawing(self, seed: np.random.SeedSequence, how: Any) -> Callable[[range], Any]:
+        """Return what draws the records of a range of an endless sample."""
+        return lambda rows: self.tokenizer_.decode(np.concatenate(list(self._draw_ids(rows, seed, how))))
+
+    def _restored(self, records: Any) -> Any:
+        """Return decoded records as fit was given such."""
+        return records if self._container is None else self._container.restore(records)
 
     def _network(self) -> tuple[Any, dict, Any]:
         """Return grammar, weights and shape, as the core wants them."""
@@ -403,20 +440,21 @@ class LSTMTextModel(GenerativeModel):
         grammar = self.tokenizer_.grammar_
         return grammar, self._weights, core.network_shape(grammar, core_settings(self.training_))
 
-    def _draw_ids(self, n_samples: int, seed: np.random.SeedSequence, temperature: float) -> Iterator[np.ndarray]:
-        """Yield token ids and free digits, `CHUNK_ROWS` rows at a time, `n_samples` rows in all."""
+    def _draw_ids(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[np.ndarray]:
+        """Yield token ids and free digits of a range of the rows of an endless sample, at most `CHUNK_ROWS` rows at a time."""
         from . import core
 
         sampler = core.Sampler(*self._network()) if self._weights else None
         key = int(stream(seed, "identifiers").generate_state(1, np.uint64)[0])
-        for chunk, start in enumerate(range(0, n_samples, CHUNK_ROWS)):
-            n_rows = min(CHUNK_ROWS, n_samples - start)
-            tokens = np.empty((n_rows, 0), np.int32)
+        for chunk in range(rows.start // CHUNK_ROWS, -(-rows.stop // CHUNK_ROWS)):
+            first = chunk * CHUNK_ROWS
+            own = slice(max(rows.start - first, 0), min(rows.stop - first, CHUNK_ROWS))
+            tokens = np.empty((own.stop, 0), np.int32)
             if sampler:
-                tokens = sampler.draw(stream(seed, "tokens", chunk), n_rows, temperature)
+                tokens = sampler.draw(stream(seed, "tokens", chunk), own.stop, how)
             rng = np.random.default_rng(stream(seed, "free digits", chunk))
-            free = self.tokenizer_.draw_free(range(start, start + CHUNK_ROWS), rng, key)
-            yield np.concatenate([tokens, free[:n_rows]], axis=1)
+            free = self.tokenizer_.draw_free(range(first, first + CHUNK_ROWS), rng, key)
+            yield np.concatenate([tokens[own], free[own]], axis=1)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the log-likelihood of every record.
@@ -452,7 +490,11 @@ class LSTMTextModel(GenerativeModel):
 
     @classmethod
     def _from_folder(cls, folder: Folder, trusted: Sequence[type]) -> "LSTMTextModel":
-        return model_files.from_folder(cls, folder, trusted)
+        model = model_files.from_folder(cls, folder, trusted)
+        if hasattr(model, "privacy_ledger_"):
+            with persistence.reading(folder.path):
+                note_steps(model.privacy_ledger_, [model])
+        return model
 
     def _check_parameters(self) -> None:
         for name in ("embedding_dim", "rnn_units", "epochs", "batch_size"):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ._state import check_keys, expect, index_to_state, reading_state, take, take_index
 
-__all__ = ["Container", "check_choice", "check_columns", "check_int", "check_real", "check_table", "listed", "warn"]
+__all__ = ["Container", "check_choice", "check_columns", "check_int", "check_real", "check_table", "is_int", "listed", "warn"]
 
 _ARRAY_DTYPE = re.compile(r"\|(b1|i1|u1|O)|[<>]([iu][248]|f[248]|U0|[mM]8(\[\w+\])?)")  # of an array that is a table
 _CELLS = (str, bool, np.bool_, Real, type(None), type(pd.NA), type(pd.NaT))  # what a cell of an object column may be
@@ -286,10 +286,14 @@ def check_int(estimator: Any, parameter: str, *, low: int, optional: bool = Fals
     value = getattr(estimator, parameter)
     if value is None and optional:
         return
-    is_int = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_int or value < low:
+    if not is_int(value) or value < low:
         expected = f"an int >= {low}" + (" or None" if optional else "")
-        raise _parameter_error(estimator, parameter, expected, ValueError if is_int else TypeError)
+        raise _parameter_error(estimator, parameter, expected, ValueError if is_int(value) else TypeError)
+
+
+def is_int(value: Any) -> bool:
+    """Tell whether something is a whole number, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_real(

@@ -226,7 +226,7 @@ def sampling_probabilities(weights, shape, temperature):
 def draw(weights, shape, *, seed=0, chunk=0, temperature=1.0, grammar=GRAMMAR):
     """Draw one chunk of rows."""
     child = np.random.SeedSequence(seed, spawn_key=(chunk,))
-    return core.Sampler(grammar, weights, shape).draw(child, N_DRAWN, temperature)
+    return core.Sampler(grammar, weights, shape).draw(child, N_DRAWN, core.Draw(temperature))
 
 
 def p_value(observed, expected):

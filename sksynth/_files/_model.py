@@ -72,7 +72,12 @@ def begin(model: Any, job: Job) -> None:
         "params": params_state(model), "asked": asked_of(model), "facts": facts_of(model),
         "data": None if private else _data(job.ids), "seed": None if private else seed_state(job.seed),
     }  # fmt: skip
-    job.folder.begin(settings, states)
+    job.folder.begin(without_seed(settings) if private else settings, states)
+
+
+def without_seed(settings: dict) -> dict:
+    """Return settings of a private fit without the seed that it was given; another may go on with it."""
+    return settings | {part: settings[part] | {"random_state": None} for part in ("params", "asked")}
 
 
 def asked_of(model: Any) -> dict:
@@ -96,8 +101,8 @@ def seed_from(state: Mapping) -> np.random.SeedSequence:
 
 
 def refuse_other_settings(estimator: Any, settings: Mapping, folder: Folder, asked: Mapping) -> None:
-    """Refuse to go on in a folder with a fit of other parameters or columns; a seed that was not chosen goes on."""
-    fixed = isinstance(estimator.random_state, int | np.integer)
+    """Refuse to go on in a folder with a fit of other parameters or columns; a seed that was not chosen, or kept, goes on."""
+    fixed = isinstance(estimator.random_state, int | np.integer) and not estimator._is_private
     found, asked = (
         {name: value for name, value in part.items() if fixed or name != "random_state"} for part in (settings["asked"], asked)
     )
@@ -141,6 +146,11 @@ def trusted_of(model: Any) -> list[type]:
 
 def tokenizer_state(tokenizer: Any) -> dict:
     """Return a fitted tokenizer as a state that names its class."""
+    if not hasattr(tokenizer, "to_state"):
+        raise TypeError(
+            f"the tokenizer is a {type(tokenizer).__name__}, which cannot be written to a file: give it to_state and "
+            "from_state, as those of CharTokenizer, or use joblib.dump"
+        )
     return {"class": type(tokenizer).__name__, "state": tokenizer.to_state()}
 
 
@@ -183,14 +193,15 @@ def from_folder(cls: type, folder: Folder, trusted: Any = ()) -> Any:
     with persistence.reading(folder.path):
         tokenizer = tokenizer_from(folder.state(TOKENIZER), trusted)
         found = folder.model(private=settings["data"] is None)
-        training, weights, records = {}, {}, []
+        state, weights = {"training": {}, "records": [], "n_steps": 0}, {}
         if tokenizer.grammar_.n_positions:
             if found is None:
                 raise ModelFileError("no epoch is over yet: call fit with this checkpoint_dir, which goes on there")
             state, weights = found
-            training, records = state["training"], state["records"]
-        history = history_frame(records)
-        return _assembled(cls, settings, tokenizer, weights, training, history, trusted)
+        history = history_frame(state["records"])
+        model = _assembled(cls, settings, tokenizer, weights, state["training"], history, trusted)
+        model._n_steps = take(state, "n_steps", int)
+        return model
 
 
 def _assembled(cls, settings, tokenizer, weights, training, history, trusted):

@@ -8,6 +8,7 @@ from .._clusterer import ColumnClusterer
 from .._plain import to_plain
 from .._text_model import LSTMTextModel
 from .._training._checkpoints import CLUSTERER, ORPHAN_SECONDS, SETTINGS, Folder
+from .._training._job import Job
 from ..persistence import ModelFileError
 from ..tokenizers import CharTokenizer, TableTokenizer
 from . import _model
@@ -43,9 +44,17 @@ def begin(synthesizer: Any, models: list, jobs: list, folder: Folder) -> None:
     """Write what a fit begins with into its folder and those of the batches."""
     folder.clear()
     for model, job in zip(models, jobs, strict=True):
-        with job.folder.locked(ORPHAN_SECONDS):
-            _model.begin(model, job)
-    folder.begin(settings_of(synthesizer), {CLUSTERER: clusterer_state(synthesizer)})
+        begin_batch(model, job, folder)
+    settings = settings_of(synthesizer)
+    settings = _model.without_seed(settings) if synthesizer._is_private else settings
+    folder.begin(settings, {CLUSTERER: clusterer_state(synthesizer)})
+
+
+def begin_batch(model: Any, job: Job, folder: Folder) -> None:
+    """Write what a batch begins with into its folder within that of the fit; the job goes on there."""
+    job.folder = folder.batch(job.batch)
+    with job.folder.locked(ORPHAN_SECONDS):
+        _model.begin(model, job)
 
 
 def set_from(synthesizer: Any, settings: Mapping, clusterer: Mapping) -> None:

@@ -107,6 +107,8 @@ class Folder:
     def settings(self, kind: str) -> dict:
         """Return what `begin` wrote; refuse what another class or a later version has written."""
         with persistence.reading(self.path / SETTINGS):
+            if not self.exists():
+                raise persistence.ModelFileError("is not there, no fit has begun: call fit with this checkpoint_dir")
             settings = persistence.parse_json((self.path / SETTINGS).read_bytes())
             persistence.check_header(settings, kind)
             return settings

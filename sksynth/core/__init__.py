@@ -8,7 +8,7 @@ from ._callbacks import callback_error, release, split_callbacks  # noqa: E402
 from ._dp_sgd import Mechanism, train_privately  # noqa: E402
 from ._growth import grown_weights  # noqa: E402
 from ._run import EpochState, Progress, Run  # noqa: E402
-from ._sampling import Sampler  # noqa: E402
+from ._sampling import Draw, Sampler  # noqa: E402
 from ._scoring import log_likelihood  # noqa: E402
 from ._training import (  # noqa: E402
     Settings,
@@ -21,6 +21,7 @@ from ._training import (  # noqa: E402
 )
 
 __all__ = [
+    "Draw",
     "EpochState",
     "Mechanism",
     "Progress",

@@ -5,8 +5,9 @@ without the time that tracing one takes, so that a few rows cost little and a mi
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple
 
@@ -32,6 +33,33 @@ class _Place(NamedTuple):
     ends: np.ndarray  # by state: the token that can only be followed by itself, up to the row's end; -1 where there is none
 
 
+@dataclass(frozen=True)
+class Draw:
+    """How tokens are drawn.
+
+    Parameters
+    ----------
+    temperature : float, default=1.0
+        What logits are divided by.
+    top_k : int, default=None
+        Draw among so many of the likeliest tokens only.
+    top_p : float, default=None
+        Draw among the likeliest tokens only that have this probability together.
+    allowed : callable, default=None
+        ``allowed(time, tokens, rows)`` returns which tokens may follow those of each row so far, shape (n_rows, n_tokens), or
+        None where all may; `tokens` has shape (n_rows, time), `rows` are the numbers of the rows. Of each row one token at
+        least that the grammar allows must be among them.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    allowed: Callable | None = None
+
+
+UNCHANGED = Draw()
+
+
 class Sampler:
     """Draws rows from trained weights.
 
@@ -52,7 +80,7 @@ class Sampler:
         self._places = list(_places(Layout(grammar), weights, said, asked + gates["bias_0"]))
         self._blas = ThreadpoolController()
 
-    def draw(self, seed: np.random.SeedSequence, n_rows: int, temperature: float = 1.0) -> np.ndarray:
+    def draw(self, seed: np.random.SeedSequence, n_rows: int, how: Draw = UNCHANGED) -> np.ndarray:
         """Draw token ids of shape (n_rows, n_positions), int32.
 
         Every block of rows has a stream of its own, so that fewer rows are the first of more.
@@ -62,24 +90,24 @@ class Sampler:
         uniform = np.stack([np.random.default_rng(child).random(size, dtype=np.float32) for child in children])
         tokens = np.empty((len(children), BLOCK_ROWS, len(self._places)), np.int32)
         with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            time, trunk, starts = self._draw_trunk(tokens, uniform, temperature)
+            time, trunk, starts = self._draw_trunk(tokens, uniform, how)
 
-            def draw(start, tokens, uniform):
-                self._draw_block(time, trunk.descend(*start), tokens, uniform, temperature)
+            def draw(block, start, tokens, uniform):
+                self._draw_block(time, trunk.descend(*start), tokens, uniform, how, block * BLOCK_ROWS)
 
-            list(pool.map(draw, starts, tokens, uniform))
+            list(pool.map(draw, range(len(tokens)), starts, tokens, uniform))
         return tokens.reshape(-1, len(self._places))[:n_rows]
 
-    def _draw_trunk(self, tokens, uniform, temperature):
+    def _draw_trunk(self, tokens, uniform, how):
         """Draw the first tokens of all blocks: as long as rows differ in few ways, each way is computed once.
 
         Returns the time from which every block goes on alone, the lanes then, and for each block how it descends from them.
         """
         lanes, way = _Lanes(self._units, len(self._layers)), np.zeros(tokens.shape[:2], int)
         for time, place in enumerate(self._places):
-            if lanes.all_end(place) or len(tokens) == 1:
+            if lanes.all_end(place) or len(tokens) == 1 or how.allowed is not None:
                 return time, lanes, list(zip(way, strict=True))
-            cumulative = self._cumulative(lanes, place, temperature)
+            cumulative = self._cumulative(lanes, place, how)
             for block, own, rows in zip(uniform, way, tokens, strict=True):
                 rows[:, time] = _pick(cumulative[own], block[time])
             token, n_tokens = tokens[:, :, time], cumulative.shape[1]
@@ -88,23 +116,28 @@ class Sampler:
                 return time + 1, lanes, list(zip(way, token, repeat(place)))
             lanes, way = lanes.descend(ways // n_tokens, ways % n_tokens, place), next_way.reshape(way.shape)
 
-    def _draw_block(self, time, lanes, tokens, uniform, temperature):
+    def _draw_block(self, time, lanes, tokens, uniform, how, first_row):
+        rows = np.arange(first_row, first_row + BLOCK_ROWS)
         for now, place in enumerate(self._places[time:], start=time):
             if lanes.all_end(place):
                 tokens[:, now:] = place.ends[lanes.state][:, None]
                 break
-            tokens[:, now] = lanes.token = _pick(self._cumulative(lanes, place, temperature), uniform[now])
+            allowed = None if how.allowed is None else how.allowed(now, tokens[:, :now], rows)
+            tokens[:, now] = lanes.token = _pick(self._cumulative(lanes, place, how, allowed), uniform[now])
             lanes.state = place.transitions[lanes.state, lanes.token]
 
-    def _cumulative(self, lanes, place, temperature):
+    def _cumulative(self, lanes, place, how, allowed=None):
         """Read the lanes' last tokens and return the cumulative weights of the next, shape (BLOCK_ROWS, n_tokens)."""
         for gate, inputs in enumerate(place.inputs):
             np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
         logits = np.matmul(self._step(lanes), place.head, out=lanes.logits(place.head.shape[1]))
         logits += place.logits if len(place.logits) == 1 else place.logits.take(lanes.state, axis=0)
-        if not place.safe or temperature != 1.0:
+        if allowed is not None:
+            logits[~allowed] = -np.inf
+        if not place.safe or how != UNCHANGED:
             logits -= logits.max(axis=1, keepdims=True)
-            logits /= np.float32(max(temperature, 1e-6))
+            logits /= np.float32(max(how.temperature, 1e-6))
+        _keep_likeliest(logits, how)
         return np.cumsum(np.exp(logits, out=logits), axis=1, out=logits)
 
     def _step(self, lanes):
@@ -128,6 +161,21 @@ class Sampler:
             np.tanh(c, out=h)
             h *= o
         return h
+
+
+def _keep_likeliest(logits, how):
+    """Rule out all tokens but the likeliest, in place: ties with the last that is kept are kept."""
+    least = np.full((len(logits), 1), -np.inf, np.float32)
+    if how.top_k is not None and how.top_k < logits.shape[1]:
+        least = np.partition(logits, -how.top_k, axis=1)[:, -how.top_k, None]
+    if how.top_p is not None:
+        ordered = -np.sort(-np.where(logits < least, -np.inf, logits), axis=1)
+        shares = np.exp(ordered - ordered[:, :1])
+        before = np.cumsum(shares, axis=1) - shares
+        n_kept = (before < how.top_p * shares.sum(axis=1, keepdims=True)).sum(axis=1)
+        least = ordered[np.arange(len(ordered)), n_kept - 1, None]
+    if how.top_k is not None or how.top_p is not None:
+        logits[logits < least] = -np.inf
 
 
 class _Lanes:

@@ -1,0 +1,160 @@
+"""Promises about what is drawn: among which tokens, and which records a validator lets through."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from sksynth import LSTMTextModel, SamplingError, core
+from sksynth._sampling import draw_valid, joined, judge, rechunked
+from sksynth.core._sampling import _keep_likeliest
+
+LINES = ["ab", "abab", "ababab", "ba"] * 10
+
+
+@pytest.fixture(scope="module")
+def lines():
+    """Return a model that was fitted on a few lines; not to be changed."""
+    return LSTMTextModel(rnn_units=4, embedding_dim=4, epochs=1, batch_size=16, random_state=0).fit(LINES)
+
+
+def test_top_k_keeps_the_likeliest_tokens():
+    """Of each row the k largest logits stay, and more only where they are tied."""
+    logits = np.float32([[3, 1, 2, 0], [0, 0, 0, -np.inf], [-np.inf, 5, -np.inf, -np.inf]])
+    _keep_likeliest(logits, core.Draw(top_k=2))
+    assert [[True, False, True, False], [True, True, True, False], [False, True, False, False]] == np.isfinite(logits).tolist()
+
+
+@pytest.mark.parametrize(("top_p", "kept"), [(0.5, 1), (0.51, 2), (0.8, 2), (0.81, 3), (1.0, 4), (1e-9, 1)])
+def test_top_p_keeps_what_is_likely_together(top_p, kept):
+    """The likeliest tokens stay until their probabilities add up to top_p; at least one does."""
+    logits = np.log(np.float32([[0.05, 0.5, 0.15, 0.3]]))
+    _keep_likeliest(logits, core.Draw(top_p=top_p))
+    assert kept == np.isfinite(logits).sum()
+    assert np.isfinite(logits[0, 1])
+
+
+def test_top_p_counts_what_top_k_left():
+    """With both, top_p is a share of the tokens that top_k leaves."""
+    logits = np.log(np.float32([[0.4, 0.3, 0.2, 0.1]]))
+    _keep_likeliest(logits, core.Draw(top_k=2, top_p=0.6))
+    assert [True, True, False, False] == np.isfinite(logits[0]).tolist()
+    _keep_likeliest(logits, core.Draw(top_k=2, top_p=0.5))
+    assert [True, False, False, False] == np.isfinite(logits[0]).tolist()
+
+
+def test_the_likeliest_line_alone(lines):
+    """With top_k=1, as with a tiny top_p or temperature, every sample is the one line of likeliest tokens."""
+    drawn = [lines.sample(30, random_state=0, **how) for how in ({"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-9})]
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert 1 == len(set(drawn[0]))
+
+
+def test_a_validator_of_lines(lines):
+    """Lines that are refused are drawn anew; those that are not are the same, in order, as without the validator."""
+    everything = lines.sample(3000, random_state=0)
+    chosen = lines.sample(200, validator=lambda line: len(line) > 2, max_invalid=10_000, random_state=0)
+    assert [line for line in everything if len(line) > 2][:200] == chosen
+    assert chosen[:50] == lines.sample(50, validator=lambda line: len(line) > 2, max_invalid=10_000, random_state=0)
+
+
+VALIDATORS = {
+    "of frames": lambda rows: rows["count"].isna() | (rows["count"] > 1),
+    "of rows": lambda row: bool(pd.isna(row["count"])) or bool(row["count"] > 1),
+}
+
+
+@pytest.mark.parametrize("kind", VALIDATORS)
+def test_a_validator_of_tables(fitted_small, kind):
+    """A validator may judge a whole frame, or row by row as dicts; the rows that it lets through are those of the sample."""
+    everything = fitted_small.sample(2000, random_state=0)
+    valid = everything[(everything["count"].isna() | (everything["count"] > 1))].head(300).reset_index(drop=True)
+    chosen = fitted_small.sample(300, validator=VALIDATORS[kind], random_state=0)
+    assert_frame_equal(valid, chosen)
+    chunks = list(fitted_small.sample_iter(300, chunk_size=128, validator=VALIDATORS[kind], random_state=0))
+    assert [128, 128, 44] == [len(chunk) for chunk in chunks]
+    assert_frame_equal(valid, pd.concat(chunks, ignore_index=True))
+
+
+def test_what_was_valid_is_not_lost(fitted_small):
+    """When too many rows are refused, the error has their number, the last reasons, and the valid rows until then."""
+
+    def picky(row):
+        if pd.isna(row["count"]):
+            raise ValueError("no count")
+        return bool(row["count"] == 3)
+
+    with pytest.raises(SamplingError, match=r"refused 101 records.*ValueError: no count.*Raise max_invalid") as caught:
+        fitted_small.sample(10_000, validator=picky, max_invalid=100, random_state=0)
+    everything = fitted_small.sample(5000, random_state=0)
+    refused = ~(everything["count"] == 3).fillna(False).to_numpy(bool)
+    until = everything[: np.flatnonzero(refused)[100]]
+    assert 101 == caught.value.n_invalid
+    assert 5 == len(caught.value.reasons)
+    assert_frame_equal(until[(until["count"] == 3).fillna(False)].reset_index(drop=True), caught.value.valid)
+
+
+def test_what_was_valid_and_not_given_out_is_in_the_error(fitted_small):
+    """sample_iter gives out chunks until too many rows are refused; the error has the valid rows after them."""
+    chunks = fitted_small.sample_iter(
+        10_000, chunk_size=16, validator=lambda row: row["count"] == 3, max_invalid=200, random_state=0
+    )
+    given = []
+    with pytest.raises(SamplingError) as caught:
+        given.extend(chunks)
+    with pytest.raises(SamplingError) as whole:
+        fitted_small.sample(10_000, validator=lambda row: row["count"] == 3, max_invalid=200, random_state=0)
+    assert_frame_equal(whole.value.valid, pd.concat([*given, caught.value.valid], ignore_index=True))
+
+
+@pytest.mark.parametrize("max_invalid", [0, 3, 4])
+def test_as_many_as_max_invalid_may_be_refused(max_invalid):
+    """Exactly max_invalid records may be refused; one more is an error, unless enough were valid before it."""
+    numbers = [str(number) for number in range(1000)]
+
+    def draw(rows):
+        return numbers[rows.start : rows.stop]
+
+    def is_valid(text):
+        return int(text) % 3 > 0
+
+    if max_invalid == 4:
+        assert ["1", "2", "4", "5", "7", "8", "10"] == joined(list(draw_valid(draw, 7, is_valid, max_invalid)))
+    else:
+        with pytest.raises(SamplingError) as caught:
+            list(draw_valid(draw, 7, is_valid, max_invalid))
+        assert max_invalid + 1 == caught.value.n_invalid
+        assert ["1", "2", "4", "5", "7", "8"][: 2 * max_invalid] == caught.value.valid
+
+
+def test_what_a_validator_of_frames_may_return():
+    """One bool per row is taken as it is, missing ones for False; anything else has the rows judged one by one."""
+    frame = pd.DataFrame({"x": [1, 2, 3]})
+    for mask in ([True, False, True], np.array([True, False, True]), pd.Series([True, pd.NA, True], dtype="boolean")):
+        assert [True, False, True] == judge(lambda rows, mask=mask: mask, frame)[0].tolist()
+    assert [True, False, True] == judge(lambda row: row["x"] != 2 if isinstance(row, dict) else "a frame", frame)[0].tolist()
+    assert [True, True, True] == judge(lambda row: [1, 2, 3], frame)[0].tolist()  # no bools: a truth of every row
+
+
+def test_chunks_of_any_size_are_the_same_records():
+    """Portions of any sizes come out in chunks of one size, the last shorter."""
+    portions = [list("abc"), [], list("defgh"), ["i"]]
+    assert [list("abcd"), list("efgh"), ["i"]] == list(rechunked(iter(portions), 4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"top_k": 0}, ValueError, "top_k must be an int >= 1, got 0"),
+        ({"top_k": 1.5}, TypeError, "top_k must be an int >= 1, got 1.5"),
+        ({"top_p": 0.0}, ValueError, r"top_p must be a number in \(0, 1\]"),
+        ({"top_p": "x"}, TypeError, r"top_p must be a number in \(0, 1\]"),
+        ({"validator": 3}, TypeError, "validator must be a callable or None, got 3"),
+        ({"max_invalid": -1}, ValueError, "max_invalid must be an int >= 0, got -1"),
+        ({"max_invalid": None}, TypeError, "max_invalid must be an int >= 0, got None"),
+    ],
+)
+def test_bad_requests_are_refused(lines, arguments, error, message):
+    """What cannot be drawn is refused by name."""
+    with pytest.raises(error, match=message):
+        lines.sample(2, **arguments)
