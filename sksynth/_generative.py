@@ -83,6 +83,8 @@ class GenerativeModel(BaseEstimator):
         ------
         sksynth.persistence.ModelFileError
             A ValueError: the file is damaged, was tampered with, is of a later version, or holds something else.
+        TypeError
+            If `trusted` is no sequence of classes.
         OSError
             If there is no such file, or it cannot be read.
         """

@@ -9,7 +9,7 @@ import pandas as pd
 
 SPECIAL = {str(value): value for value in (math.nan, math.inf, -math.inf, pd.NA, pd.NaT)}  # what JSON has no word for
 UNITS = ("s", "ms", "us", "ns")  # of times in pandas
-STAMP = re.compile(r"-?[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3,9})?")
+STAMP = re.compile(r"-?[0-9]+-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3,9})?")
 ZONE = re.compile(r"(?!dateutil/)[\w+\-/:]{1,64}")  # a time zone by its name; pandas takes what follows dateutil/ for a path
 
 

@@ -49,15 +49,55 @@ def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> 
         raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
 
 
-def check_choices(top_k: Any, top_p: Any) -> None:
-    """Refuse ways to draw among the likeliest tokens that leave none, or are no such thing."""
-    if top_k is not None:
-        _check_count(top_k, "top_k")
+def check_choices(top_k: Any, top_p: Any, max_length: Any = None) -> None:
+    """Refuse ways to draw among fewer tokens that leave none, or are no such thing."""
+    for name, value in (("top_k", top_k), ("max_length", max_length)):
+        if value is not None:
+            _check_count(value, name)
     if top_p is not None:
         if isinstance(top_p, bool) or not isinstance(top_p, Real):
             raise TypeError(f"top_p must be a number in (0, 1] or None, got {top_p!r}")
         if not 0 < top_p <= 1:
             raise ValueError(f"top_p must be a number in (0, 1] or None, got {top_p!r}")
+
+
+def check_prefixes(prefixes: Any, n_samples: int, validator: Any) -> None:
+    """Refuse prefixes that are no strings, or not one for each line."""
+    if prefixes is None:
+        return
+    if not isinstance(prefixes, list | tuple | np.ndarray | pd.Series) or not all(isinstance(text, str) for text in prefixes):
+        raise TypeError(f"prefix must be a string, a list of strings or None, got {prefixes!r}")
+    if len(prefixes) not in (1, n_samples):
+        raise ValueError(
+            f"got {len(prefixes)} prefixes for n_samples={n_samples}: leave n_samples out, or give one prefix for all"
+        )
+    if len(prefixes) > 1 and validator is not None:
+        raise ValueError(
+            "got a list of prefixes and a validator, whose refusals would leave a prefix without its line: give one prefix "
+            "for all, or choose among the lines of each prefix afterwards"
+        )
+
+
+class Guides:
+    """Several guides as one: what the first that restricts a row allows.
+
+    Parameters
+    ----------
+    guides : list of callable
+        See `tokenizers.CharTokenizer.guides`.
+    """
+
+    def __init__(self, guides: list[Callable]):
+        self.guides = guides
+
+    def __call__(self, time: int, tokens: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+        """Return which tokens may come next, shape (n_rows, n_tokens); None where all may."""
+        allowed = None
+        for guide in self.guides:
+            own = guide(time, tokens, rows)
+            if own is not None:
+                allowed = own if allowed is None else np.where(allowed.all(axis=1, keepdims=True), own, allowed)
+        return allowed
 
 
 def check_validator(validator: Any, max_invalid: Any) -> None:

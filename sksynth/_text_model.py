@@ -33,7 +33,16 @@ from ._private import (
     release,
 )
 from ._random import seed_sequence, stream
-from ._sampling import check_choices, check_draw, check_validator, collected, draw_valid, restored
+from ._sampling import (
+    Guides,
+    check_choices,
+    check_draw,
+    check_prefixes,
+    check_validator,
+    collected,
+    draw_valid,
+    restored,
+)
 from ._training._checkpoints import Folder
 from ._training._job import Job, Outcome, core_settings, grown_weights, n_epochs, settle, train
 from ._training._progress import supervised, watch_rows
@@ -368,11 +377,13 @@ class LSTMTextModel(GenerativeModel):
 
     def sample(
         self,
-        n_samples: int = 1,
+        n_samples: int | None = None,
         *,
+        prefix: str | Sequence[str] | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        max_length: int | None = None,
         validator: Callable | None = None,
         max_invalid: int = 1_000,
         random_state: Any = None,
@@ -383,7 +394,10 @@ class LSTMTextModel(GenerativeModel):
 
         Parameters
         ----------
-        n_samples : int, default=1
+        n_samples : int, default=None
+            None: 1, or one for each of a list of prefixes.
+        prefix : str or list of str, default=None
+            What lines begin with: the same for all, or one for each. They are drawn among all lines that begin so.
         temperature : float, default=1.0
             Below 1 the likelier tokens are drawn more often than they should be, above 1 less often.
         top_k : int, default=None
@@ -391,6 +405,8 @@ class LSTMTextModel(GenerativeModel):
         top_p : float in (0, 1], default=None
             Draw each token among the likeliest only that have this probability together (nucleus sampling, Holtzman et al.
             2020).
+        max_length : int, default=None
+            Tokens after which a line ends, behind its prefix at least. None: as long as the longest that was learned.
         validator : callable, default=None
             Records for which it does not return something true, or raises, are drawn anew. It gets lines one by one; of a
             table a frame, for which it may return one bool per row, and, unless it does, the rows one by one as dicts.
@@ -413,17 +429,29 @@ class LSTMTextModel(GenerativeModel):
             If the validator refuses more than `max_invalid` records; it has those that were accepted.
         """
         check_is_fitted(self)
+        prefixes = [prefix] if isinstance(prefix, str) else prefix
+        n_samples = (1 if prefixes is None else len(prefixes)) if n_samples is None else n_samples
         check_draw(n_samples, temperature)
-        check_choices(top_k, top_p)
+        check_choices(top_k, top_p, max_length)
         check_validator(validator, max_invalid)
+        check_prefixes(prefixes, n_samples, validator)
         from .core import Draw
 
-        seed, how = seed_sequence(random_state), Draw(temperature, top_k, top_p)
+        seed, how = seed_sequence(random_state), Draw(temperature, top_k, top_p, self._allowed(prefixes, max_length))
         if validator is None:
             chunks = watch_rows(zip(self._draw_ids(range(n_samples), seed, how)), n_samples, self.verbose)
             return self._restored(self.tokenizer_.decode(np.concatenate([ids for (ids,) in chunks])))
         with restored(self._restored):
             return self._restored(collected(draw_valid(self._drawing(seed, how), n_samples, validator, max_invalid)))
+
+    def _allowed(self, prefixes: Sequence[str] | None, max_length: int | None) -> Callable | None:
+        """Return what tells the sampler which tokens may come next; None where all may."""
+        if prefixes is None and max_length is None:
+            return None
+        if not hasattr(self.tokenizer_, "guides"):
+            name = "max_length" if prefixes is None else "prefix"
+            raise ValueError(f"{name} is for lines of text, but this model was fitted with a {type(self.tokenizer_).__name__}")
+        return Guides(self.tokenizer_.guides(prefixes, max_length))
 
     def _drawing(self, seed: np.random.SeedSequence, how: Any) -> Callable[[range], Any]:
         """Return what draws the records of a range of an endless sample."""
@@ -451,7 +479,7 @@ class LSTMTextModel(GenerativeModel):
             own = slice(max(rows.start - first, 0), min(rows.stop - first, CHUNK_ROWS))
             tokens = np.empty((own.stop, 0), np.int32)
             if sampler:
-                tokens = sampler.draw(stream(seed, "tokens", chunk), own.stop, how)
+                tokens = sampler.draw(stream(seed, "tokens", chunk), own.stop, how.from_row(first))
             rng = np.random.default_rng(stream(seed, "free digits", chunk))
             free = self.tokenizer_.draw_free(range(first, first + CHUNK_ROWS), rng, key)
             yield np.concatenate([tokens[own], free[own]], axis=1)

@@ -14,7 +14,7 @@ SOURCE = ROOT / "sksynth"
 HEAVY = {"tensorflow", "keras", "pandas", "sklearn", "scipy", "numpy", "joblib", "tqdm"}
 
 # The package's rooms, and from which others each may import. Every module stands here: a new one has to find its place.
-FLOOR = {"_grammar", "_plain", "_random", "_state", "_times", "_validation", "_values"}
+FLOOR = {"_grammar", "_plain", "_random", "_sampling", "_state", "_times", "_validation", "_values"}
 PARTS = {"_admit": "fields", "_association": "_clusterer", "_complete": "fields", "_infer": "fields"}
 BELOW = {"core", "fields", "persistence", "privacy", "tokenizers", *FLOOR}
 USES = {

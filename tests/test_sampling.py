@@ -1,5 +1,7 @@
 """Promises about what is drawn: among which tokens, and which records a validator lets through."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from pandas.testing import assert_frame_equal
 from sksynth import LSTMTextModel, SamplingError, core
 from sksynth._sampling import draw_valid, joined, judge, rechunked
 from sksynth.core._sampling import _keep_likeliest
+from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer
 
 LINES = ["ab", "abab", "ababab", "ba"] * 10
 
@@ -158,3 +161,53 @@ def test_bad_requests_are_refused(lines, arguments, error, message):
     """What cannot be drawn is refused by name."""
     with pytest.raises(error, match=message):
         lines.sample(2, **arguments)
+
+
+PREFIXES = ["", "a", "ab", "aba", "b", "ababab"]
+
+
+@pytest.fixture(scope="module", params=["characters", "subwords"])
+def speller(request):
+    """Return a model of lines that are spelled in one way or the other; not to be changed."""
+    tokenizer = CharTokenizer() if request.param == "characters" else SentencePieceTokenizer(vocab_size=270, max_length=24)
+    return LSTMTextModel(tokenizer, rnn_units=4, embedding_dim=4, epochs=1, batch_size=16, random_state=0).fit(LINES)
+
+
+def test_lines_begin_with_their_prefixes(speller):
+    """A list of prefixes gives one line for each, in order; one prefix is that of all lines."""
+    lines = speller.sample(prefix=PREFIXES * 20, random_state=0)
+    assert all(line.startswith(prefix) for line, prefix in zip(lines, PREFIXES * 20, strict=True))
+    assert all(line.startswith("aba") for line in speller.sample(700, prefix="aba", random_state=0))
+    assert 1 == len(speller.sample(prefix="ab"))
+
+
+def test_a_prefix_is_a_condition(speller):
+    """Lines with a prefix have the distribution of the lines that begin with it, whatever their tokens."""
+    every = [line for line in speller.sample(60_000, random_state=0) if line.startswith("ab")]
+    given = speller.sample(20_000, prefix="ab", random_state=1)
+    few = min(len(every), len(given))
+    counts = [Counter(lines) for lines in (every, given)]
+    for line, _ in (counts[0] + counts[1]).most_common(5):
+        shares = [count[line] / sum(count.values()) for count in counts]
+        assert abs(shares[0] - shares[1]) < 5 * np.sqrt(2 * max(shares) / few)  # five standard deviations of the difference
+
+
+def test_lines_end_after_max_length_tokens(speller):
+    """No line has more tokens than max_length, but for its prefix."""
+    lines = speller.sample(300, max_length=2, random_state=0)
+    assert max(map(len, lines)) <= 2 * max(map(len, speller.tokenizer_.codec_.spelling.written))
+    assert all(line.startswith("ababab") for line in speller.sample(20, prefix="ababab", max_length=1, random_state=0))
+
+
+def test_prefixes_that_no_line_has_are_refused(lines, fitted_small):
+    """A prefix of unknown characters, of too many, or for what is no line of text, is an error that says so."""
+    with pytest.raises(ValueError, match="prefix 'ax' holds characters that were not learned, from 'x' on"):
+        lines.sample(prefix="ax")
+    with pytest.raises(ValueError, match="prefix 'abababa' is 7 tokens long, expected at most 6"):
+        lines.sample(prefix="abababa")
+    with pytest.raises(ValueError, match="prefix is for lines of text, but this model was fitted with a TableTokenizer"):
+        fitted_small.models_[0].sample(prefix="a")
+    with pytest.raises(ValueError, match="got 2 prefixes for n_samples=3"):
+        lines.sample(3, prefix=["a", "b"])
+    with pytest.raises(TypeError, match="prefix must be a string, a list of strings or None"):
+        lines.sample(prefix=[1])

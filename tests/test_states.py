@@ -22,7 +22,7 @@ from sksynth import ColumnClusterer, fields
 from sksynth._plain import from_plain, to_plain
 from sksynth._validation import Container
 from sksynth.datasets import make_mixed
-from sksynth.tokenizers import CharTokenizer, TableTokenizer
+from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer, TableTokenizer
 
 WORDS = ["", "a", "to be", "éß😀", "or not to be, that is", "\ud800"]
 N = 60
@@ -310,7 +310,7 @@ def test_tokenizers_of_lines_come_back(lines, max_length, alphabet, min_frequenc
     assert_same(tokenizer.to_state(), rebuilt.to_state())
 
 
-@pytest.mark.parametrize("tokenizer", [TableTokenizer(), CharTokenizer()])
+@pytest.mark.parametrize("tokenizer", [TableTokenizer(), CharTokenizer(), SentencePieceTokenizer()])
 def test_an_unfitted_tokenizer_has_no_state(tokenizer):
     """What was not fitted writes no state."""
     with pytest.raises(NotFittedError):
@@ -450,10 +450,19 @@ def states(mixed):
         ((lambda state: CharTokenizer.from_state(state).to_state()), [CharTokenizer().fit(WORDS).to_state()]),
         ((lambda state: Container.from_state(state).to_state()), [Container.of(X).to_state() for X in [*frames, *ARRAYS]]),
         ((lambda state: ColumnClusterer._from_state(state)._to_state()), [one._to_state() for one in clusterers]),
+        ((lambda state: SentencePieceTokenizer.from_state(state).to_state()), pieces_states()),
     ]
 
 
-@pytest.mark.parametrize("kind", range(4), ids=["tables", "lines", "containers", "clusterers"])
+def pieces_states():
+    """Return states of tokenizers of pieces: learned with and without bytes, and of a given model."""
+    learned = SentencePieceTokenizer(300, user_defined_symbols=["to be"]).fit(WORDS)
+    model = learned.codec_.spelling.to_state()["model"].tobytes()
+    others = [SentencePieceTokenizer(30, model_type="bpe", byte_fallback=False), SentencePieceTokenizer(model=model)]
+    return [learned.to_state(), *(other.fit(WORDS).to_state() for other in others)]
+
+
+@pytest.mark.parametrize("kind", range(5), ids=["tables", "lines", "containers", "clusterers", "pieces"])
 def test_a_changed_state_is_read_or_refused(states, kind):
     """Whatever is changed in a state, it is read as what it says or refused by a ValueError; nothing else happens."""
     read, originals = states[kind]

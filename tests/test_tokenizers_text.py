@@ -62,7 +62,7 @@ def test_rare_characters_are_other():
     """A character in fewer rows than min_frequency is not stored, is scored as OTHER, and comes back as U+FFFD."""
     codec, values = fit(["ab", "ab", "axxx"], min_frequency=2)
     ids, _ = codec.encode(values)
-    assert codec.alphabet.tolist() == [ord("a"), ord("b")]
+    assert codec.spelling.pieces == ["a", "b"]
     assert ids[2].tolist() == [3, OTHER]
     assert codec.run.slots[0].unsampled[OTHER]
     assert round_trip(codec, pd.Series(["za"])).tolist() == ["\ufffda"]

@@ -1,5 +1,7 @@
 """Estimators as plain data: their parameters and ledger, for model files and to tell two fits apart."""
 
+import base64
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,8 +38,10 @@ def _encoded(name, value):
         return {"schema": [_encoded_field(column, field) for column, field in value.items()]}
     if isinstance(value, list | tuple):
         return {"list" if isinstance(value, list) else "tuple": [_encoded(name, item) for item in value]}
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode("ascii")}
     try:
-        return to_plain(value)
+        return to_plain(os.fspath(value) if isinstance(value, os.PathLike) else value)
     except TypeError:
         raise TypeError(
             f"the parameter {name} holds {value!r} of type {type(value).__name__}, which a model file cannot hold; expected "
@@ -77,6 +81,8 @@ def _decoded(value, classes):
         return dict(_decoded_field(item) for item in value["schema"])
     if "list" in value:
         return [_decoded(item, classes) for item in value["list"]]
+    if "bytes" in value:
+        return base64.b64decode(value["bytes"], validate=True)
     if "tuple" in value:
         return tuple(_decoded(item, classes) for item in value["tuple"])
     return from_plain(value)

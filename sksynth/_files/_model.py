@@ -16,7 +16,7 @@ from .._training._history import history_frame, history_from_csv, history_to_csv
 from .._training._job import Job
 from .._validation import Container
 from ..persistence import ModelFileError
-from ..tokenizers import CharTokenizer, TableTokenizer
+from ..tokenizers import TOKENIZERS
 from ._estimator import estimator_from, ledger_from, ledger_state, number_from, params_state, result_params
 
 WEIGHTS = "weights.npz"
@@ -157,7 +157,7 @@ def tokenizer_state(tokenizer: Any) -> dict:
 def tokenizer_from(state: Any, trusted: Any = ()) -> Any:
     """Return the tokenizer of which `tokenizer_state` made `state`; only of a class that is known here or trusted."""
     check_keys(state, "class", "state")
-    known, name = {cls.__name__: cls for cls in (TableTokenizer, CharTokenizer, *trusted)}, take(state, "class", str)
+    known, name = {cls.__name__: cls for cls in (*TOKENIZERS, *trusted)}, take(state, "class", str)
     if name not in known:
         raise ModelFileError(f"holds a tokenizer {name!r}, which is not one of sksynth's: pass trusted=({name},) to trust it")
     return known[name].from_state(state["state"])
@@ -208,8 +208,7 @@ def _assembled(cls, settings, tokenizer, weights, training, history, trusted):
     """Return a fitted model of its parts, once they fit each other."""
     from .. import core
 
-    classes = (TableTokenizer, CharTokenizer, *trusted)
-    model = estimator_from(cls, settings["params"], classes)
+    model = estimator_from(cls, settings["params"], (*TOKENIZERS, *trusted))
     model._check_parameters()
     set_facts(model, settings["facts"])
     _check_tokenizer(tokenizer, getattr(model, "columns_", None))
@@ -228,6 +227,6 @@ def _assembled(cls, settings, tokenizer, weights, training, history, trusted):
 
 def _check_tokenizer(tokenizer, columns):
     """Refuse a tokenizer of sksynth's that reads other records than those of these columns, or lines where there are none."""
-    if isinstance(tokenizer, TableTokenizer | CharTokenizer):
+    if isinstance(tokenizer, TOKENIZERS):
         own = getattr(tokenizer, "columns_", None)
         expect(own == columns, "the list of columns of the tokenizer", own, repr(columns))

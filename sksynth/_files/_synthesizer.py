@@ -10,7 +10,7 @@ from .._text_model import LSTMTextModel
 from .._training._checkpoints import CLUSTERER, ORPHAN_SECONDS, SETTINGS, Folder
 from .._training._job import Job
 from ..persistence import ModelFileError
-from ..tokenizers import CharTokenizer, TableTokenizer
+from ..tokenizers import TOKENIZERS, TableTokenizer
 from . import _model
 from ._estimator import estimator_from, params_state, result_params
 from ._model import facts_of, header_of, set_facts
@@ -103,7 +103,7 @@ def from_folder(cls: type, folder: Folder, trusted: Any = ()) -> Any:
 
 
 def _unfitted(cls, settings, trusted):
-    classes = (ColumnClusterer, LSTMTextModel, TableTokenizer, CharTokenizer, *trusted)
+    classes = (ColumnClusterer, LSTMTextModel, *TOKENIZERS, *trusted)
     synthesizer = estimator_from(cls, settings["params"], classes)
     synthesizer._check_parameters()
     return synthesizer

@@ -205,7 +205,7 @@ def refuse_differences(path: Path, found: Mapping, asked: Mapping, name: Callabl
     missing = object()
     differ = [key for key in dict.fromkeys([*found, *asked]) if found.get(key, missing) != asked.get(key, missing)]
     if differ:
-        parts = [f"{name(key)} is {found.get(key)!r} there and {asked.get(key)!r} here" for key in differ[:5]]
+        parts = [f"{name(key)} is {found.get(key)!r:.999} there and {asked.get(key)!r:.999} here" for key in differ[:5]]
         more = f"; {len(differ) - 5} more" if len(differ) > 5 else ""
         raise ValueError(
             f"checkpoint_dir: {path} holds a fit of other data or settings: {'; '.join(parts)}{more}. Pass overwrite=True to "

@@ -1,6 +1,5 @@
 """What listens to `keras.Model.fit`: the keeper of history and best weights, and the user's own callbacks."""
 
-import io
 import pickle
 import time
 
@@ -166,12 +165,10 @@ def split_callbacks(callbacks) -> tuple[list, list]:
 
 
 def release(callbacks) -> None:
-    """Free callbacks of the model that they listened to, of open files, and of whatever else cannot be pickled."""
+    """Free callbacks of the model that they listened to, and of whatever cannot be pickled, such as files."""
     for callback in callbacks:
         callback._model = None
         for name, value in vars(callback).items():
-            if isinstance(value, io.IOBase):
-                value.close()
             if not _is_portable(value):
                 vars(callback)[name] = None
 

@@ -7,7 +7,7 @@ without the time that tracing one takes, so that a few rows cost little and a mi
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import NamedTuple
 
@@ -55,6 +55,12 @@ class Draw:
     top_k: int | None = None
     top_p: float | None = None
     allowed: Callable | None = None
+
+    def from_row(self, first: int) -> "Draw":
+        """Return the same for rows whose numbers begin at `first`."""
+        if self.allowed is None or not first:
+            return self
+        return replace(self, allowed=lambda time, tokens, rows: self.allowed(time, tokens, rows + first))
 
 
 UNCHANGED = Draw()

@@ -1,35 +1,32 @@
-"""Text: one token per character, up to an end."""
+"""Text: the tokens that it is spelled with, up to an end."""
 
 import numpy as np
 import pandas as pd
 
 from .._grammar import MISSING, OTHER, Run, Slot
-from .._state import MAX_POSITIONS, check_keys, expect, take, take_array, take_int
+from .._state import MAX_POSITIONS, check_keys, expect, take, take_int
 from ..fields import Text
 from ._codec import FieldCodec
-from ._strings import N_CODES, StringColumn, frequent_codes, from_codes, to_codes, to_grid
+from ._spelling import END, N_SPECIAL, Characters, Spelling
+from ._strings import StringColumn, to_codes, to_grid
 
 __all__ = ["END", "TextCodec"]
 
-END = 2  # the token behind the last character
-N_SPECIAL = 3
 MAX_LENGTH = 200  # positions, unless the field says otherwise
 START, RUNNING, ENDED = range(3)
-REPLACEMENT = 0xFFFD  # what a character outside the alphabet comes back as
 
 
 class TextCodec(FieldCodec):
-    """Text <-> one token per character.
+    """Text <-> the tokens that it is spelled with, one per character unless another spelling is given.
 
     The first position may be *missing*; a text that is shorter than the run is followed by *end* tokens up to the last
-    position, one that fills the run by none. Characters outside the alphabet are *other*: scored, never drawn, and decoded
+    position, one that fills the run by none. What the spelling does not know is *other*: scored, never drawn, and decoded
     as U+FFFD.
 
     Parameters
     ----------
     column : StringColumn
-    alphabet : ndarray of uint32, shape (n_characters,)
-        Sorted code points.
+    spelling : Spelling
     length : int
         Number of positions; longer texts are cut.
     unsampled : list of int
@@ -39,22 +36,29 @@ class TextCodec(FieldCodec):
 
     Attributes
     ----------
-    alphabet, length, n_cut
+    spelling, length, n_cut
         See the parameters.
     """
 
-    def __init__(self, column: StringColumn, alphabet: np.ndarray, length: int, unsampled: list[int], n_cut: int = 0):
+    def __init__(self, column: StringColumn, spelling: Spelling, length: int, unsampled: list[int], n_cut: int = 0):
         self.column = column
-        self.alphabet = alphabet
+        self.spelling = spelling
         self.length = length
         self.n_cut = n_cut
-        self.run = _text_run(column.name, N_SPECIAL + len(alphabet), length, unsampled)
+        self.run = _text_run(column.name, N_SPECIAL + spelling.n_pieces, length, unsampled)
 
     @classmethod
     def fit(
-        cls, values: pd.Series, field: Text, *, name: str, min_frequency: int, max_length: int = MAX_LENGTH
+        cls,
+        values: pd.Series,
+        field: Text,
+        *,
+        name: str,
+        min_frequency: int,
+        max_length: int = MAX_LENGTH,
+        spelling: Spelling | None = None,
     ) -> "TextCodec":
-        """Learn the alphabet and the length of a column.
+        """Learn the length of a column, and its alphabet where no spelling is given.
 
         Parameters
         ----------
@@ -66,6 +70,8 @@ class TextCodec(FieldCodec):
         min_frequency : int
             Characters in fewer rows are *other*.
         max_length : int, default=200
+        spelling : Spelling, optional
+            What texts are spelled with. None: characters.
 
         Raises
         ------
@@ -74,38 +80,34 @@ class TextCodec(FieldCodec):
         """
         column = StringColumn(values, field.dtype, name)
         cells, missing = column.read(values)
-        codes, lengths = to_codes(cells)
+        codes, lengths = to_codes(cells) if spelling is None else spelling.spell(cells)
         length = _run_length(lengths, field.max_length, min_frequency, max_length)
-        if field.alphabet is None:
-            alphabet = frequent_codes(to_grid(codes, lengths, length), min_frequency)
-        else:
-            alphabet = np.unique(to_codes([field.alphabet])[0])
+        if spelling is None and field.alphabet is None:
+            spelling = Characters.fit(codes, lengths, length, min_frequency)
+        elif spelling is None:
+            spelling = Characters.of(field.alphabet)
         nullable = missing.any() if field.nullable is None else field.nullable
-        return cls(column, alphabet, length, _never_drawn(nullable, not cells), int((lengths > length).sum()))
+        return cls(column, spelling, length, _never_drawn(nullable, not cells), int((lengths > length).sum()))
 
     def to_state(self) -> dict:
-        """Return the state: the alphabet, the length, and what was seen of the column."""
-        return {
+        """Return the state: the spelling, the length, and what was seen of the column."""
+        return self.spelling.to_state() | {
             "column": self.column.to_state(),
-            "alphabet": self.alphabet.astype(np.uint32),
             "length": int(self.length),
             "n_cut": int(self.n_cut),
             "is_empty": bool(self.run.slots[0].unsampled[END]),
         }
 
     @classmethod
-    def from_state(cls, state: dict, field: Text, name: str) -> "TextCodec":
-        """Return the codec that wrote `state`, before `forbid_missing`."""
-        check_keys(state, "column", "alphabet", "length", "n_cut", "is_empty")
-        alphabet = take_array(state, "alphabet", np.uint32, (None,))
-        expect((alphabet[:-1] < alphabet[1:]).all(), "'alphabet'", alphabet, "ascending code points")
-        expect((alphabet < N_CODES).all(), "'alphabet'", alphabet, f"code points below {N_CODES:#x}")
+    def from_state(cls, state: dict, field: Text, name: str, spelling: type[Spelling] = Characters) -> "TextCodec":
+        """Return the codec that wrote `state`, before `forbid_missing`; its texts are spelled by this class."""
+        check_keys(state, *spelling.keys, "column", "length", "n_cut", "is_empty")
         length, n_cut = take_int(state, "length", 1, MAX_POSITIONS), take_int(state, "n_cut", 0)
         is_empty = take(state, "is_empty", bool)
         wanted = 1 if is_empty else field.max_length
         expect(wanted in (None, length), "'length'", length, f"{wanted}, that of the field")
         column = StringColumn.from_state(state["column"], name)
-        return cls(column, alphabet, length, _never_drawn(field.nullable, is_empty), n_cut)
+        return cls(column, spelling.from_state(state), length, _never_drawn(field.nullable, is_empty), n_cut)
 
     def forbid_missing(self) -> None:
         """Make MISSING illegal, not only never drawn: where no text can be missing, no probability is lost on it."""
@@ -114,10 +116,8 @@ class TextCodec(FieldCodec):
     def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens, shape (n_rows, length), and no free digits."""
         cells, missing = self.column.read(values)
-        codes, lengths = to_codes(cells)
-        index = np.searchsorted(self.alphabet, codes)
-        known = np.append(self.alphabet, np.uint32(2**32 - 1))[index] == codes
-        tokens = to_grid(np.where(known, index + N_SPECIAL, OTHER), lengths, self.length)
+        tokens, lengths = self.spelling.spell(cells)
+        tokens = to_grid(tokens, lengths, self.length)
         ids = np.full((len(missing), self.length), END, np.int32)
         ids[missing, 0] = MISSING
         ids[~missing] = np.where(np.arange(self.length) < lengths[:, None], tokens, END)
@@ -129,9 +129,8 @@ class TextCodec(FieldCodec):
 
     def texts(self, ids: np.ndarray) -> list[str]:
         """Return one string per row; that of a missing cell is empty."""
-        codes = np.concatenate([[0, REPLACEMENT, 0], self.alphabet])
         written = (ids != MISSING) & (ids != END)
-        return from_codes(codes[ids[written]], written.sum(axis=1))
+        return self.spelling.read(ids[written], written.sum(axis=1))
 
 
 def _never_drawn(nullable: bool, is_empty: bool) -> list[int]:

@@ -1,0 +1,108 @@
+"""Prefixes: which tokens may come next where a text has to begin in a given way, however it is cut into tokens."""
+
+from bisect import bisect_left
+
+import numpy as np
+
+from ._spelling import END, N_SPECIAL, Spelling
+
+__all__ = ["PrefixGuide"]
+
+
+class PrefixGuide:
+    """Tells which tokens may follow those of each row so far.
+
+    A prefix is held against the bytes of the tokens, so that a token may end beyond it: what is drawn has the distribution of
+    the texts that begin with it, whatever their tokens.
+
+    Parameters
+    ----------
+    spelling : Spelling
+    prefixes : list of str
+        One for each row, or one for all.
+    length : int
+        Number of positions.
+
+    Raises
+    ------
+    ValueError
+        If no text can begin with a prefix.
+    """
+
+    def __init__(self, spelling: Spelling, prefixes: list[str], length: int):
+        written = spelling.written
+        self._n_bytes = np.array(list(map(len, written)))
+        pieces = sorted((piece, token) for token, piece in enumerate(written[N_SPECIAL:], N_SPECIAL))
+        self._pieces, self._tokens = [piece for piece, _ in pieces], np.array([token for _, token in pieces], int)
+        self._longest, self._masks = int(self._n_bytes.max(initial=0)), {}
+        self._prefixes = list(map(spelling.to_bytes, prefixes))
+        self._ends = np.array(list(map(len, self._prefixes)))
+        for text, prefix in zip(prefixes, self._prefixes, strict=True):
+            self._check(text, prefix, spelling, length)
+
+    def _check(self, text, prefix, spelling, length):
+        tokens, (n_tokens,) = spelling.spell([text])
+        if n_tokens > length:
+            raise ValueError(
+                f"prefix {text!r} is {n_tokens} tokens long, expected at most {length}, the longest that was learned"
+            )
+        rest = prefix
+        for token in tokens.tolist():
+            if not self._allowed(rest)[token]:
+                raise ValueError(
+                    f"prefix {text!r} holds characters that were not learned, from {rest.decode(errors='replace')!r} on"
+                )
+            rest = rest[self._n_bytes[token] :]
+
+    def __call__(self, time: int, tokens: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+        """Return the tokens that may come next, shape (n_rows, n_tokens); None where all prefixes are written.
+
+        Parameters
+        ----------
+        time : int
+        tokens : ndarray of int, shape (n_rows, time)
+        rows : ndarray of int, shape (n_rows,)
+            Numbers of the rows.
+        """
+        if time > self._ends.max():  # every token has a byte at least
+            return None
+        which = np.minimum(rows, len(self._prefixes) - 1)
+        done = self._n_bytes[tokens].sum(axis=1)
+        left = done < self._ends[which]
+        if not left.any():
+            return None
+        allowed = np.ones((len(rows), len(self._n_bytes)), bool)
+        for row in np.flatnonzero(left):
+            allowed[row] = self._allowed(self._prefixes[which[row]][done[row] :])
+        return allowed
+
+    def _allowed(self, rest: bytes) -> np.ndarray:
+        """Return the tokens that write the beginning of `rest`, or all of it and more."""
+        if rest not in self._masks:
+            places = []
+            for n_bytes in range(1, min(self._longest, len(rest)) + 1):
+                place = bisect_left(self._pieces, rest[:n_bytes])
+                while place < len(self._pieces) and self._pieces[place] == rest[:n_bytes]:
+                    places.append(place)
+                    place += 1
+            place = bisect_left(self._pieces, rest)
+            while place < len(self._pieces) and self._pieces[place].startswith(rest):
+                places.append(place)
+                place += 1
+            mask = np.zeros(len(self._n_bytes), bool)
+            mask[self._tokens[places]] = True
+            self._masks[rest] = mask
+        return self._masks[rest]
+
+
+class LengthGuide:
+    """Ends every text after `max_length` tokens."""
+
+    def __init__(self, max_length: int, n_tokens: int):
+        self.max_length, self._only_end = max_length, np.arange(n_tokens) == END
+
+    def __call__(self, time: int, tokens: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+        """Return the tokens that may come next, shape (n_rows, n_tokens); None where all may."""
+        if time < self.max_length:
+            return None
+        return np.broadcast_to(self._only_end, (len(rows), len(self._only_end)))
