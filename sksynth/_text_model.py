@@ -49,7 +49,7 @@ from ._training._progress import supervised, watch_rows
 from ._training._watch import Watch
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
 from .privacy._ledger import Ledger
-from .tokenizers import CharTokenizer, TableTokenizer
+from .tokenizers import SentencePieceTokenizer, TableTokenizer
 
 CHUNK_ROWS = 16_384  # sampled at a time
 
@@ -64,8 +64,8 @@ class LSTMTextModel(GenerativeModel):
     Parameters
     ----------
     tokenizer : tokenizer, default=None
-        What turns records into tokens; cloned before it is fitted. None: `TableTokenizer` for tables, `CharTokenizer` for
-        lines of text.
+        What turns records into tokens; cloned before it is fitted. None: `TableTokenizer` for tables, for lines of text
+        `SentencePieceTokenizer`, or `CharTokenizer` where training is private.
     embedding_dim : int, default=None
         Width of the token embedding. None: chosen from the number of rows and slots, like all other None; the values used
         are in `training_`.
@@ -358,7 +358,7 @@ class LSTMTextModel(GenerativeModel):
         if self.tokenizer is not None:
             tokenizer = clone(self.tokenizer)
         else:
-            tokenizer = CharTokenizer() if self._container is None else TableTokenizer()
+            tokenizer = SentencePieceTokenizer() if self._container is None else TableTokenizer()
         self.tokenizer_, self.epsilon_, self.delta_ = tokenizer.fit(X), np.inf, 0.0
         return self.tokenizer_.encode(X)
 

