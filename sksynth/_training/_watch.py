@@ -103,9 +103,7 @@ class Watch:
         limits = [] if self.ends is None else [now + self.share * (self.ends - now)]
         limits += [] if max_time is None else [now + max_time]
         self._deadline, self._parent = min(limits, default=np.inf), os.getppid()
-        parent = multiprocessing.parent_process()
-        if parent is not None and parent.pid == self.owner and not _runs(self.owner):
-            _leave()
+        self._leave_if_orphaned()
         return self
 
     def seconds_left(self) -> float:
@@ -119,9 +117,15 @@ class Watch:
 
     def must_stop(self, seconds: float) -> bool:
         """Return whether it is time to stop, where finishing takes so many seconds; leave if the parent has died."""
-        if os.getpid() != self.owner and os.getppid() != self._parent:
-            _leave()
+        self._leave_if_orphaned()
         return self.was_asked() or time.time() + seconds >= self._deadline
+
+    def _leave_if_orphaned(self) -> None:
+        """End this worker at once if its parent has died: after an exception it would take up the next batch that waits."""
+        parent = multiprocessing.parent_process()
+        died_before = parent is not None and parent.pid == self.owner and not _runs(self.owner)
+        if os.getpid() != self.owner and (died_before or os.getppid() != self._parent):
+            os._exit(1)
 
     def tell(self, state: Any) -> None:
         """Note on the board that an epoch is over."""
@@ -140,11 +144,6 @@ def _runs(process: int) -> bool:
     except PermissionError:
         pass
     return True
-
-
-def _leave() -> None:
-    """End this worker, whose parent has died, at once: after an exception it would take up the next batch that waits."""
-    os._exit(1)
 
 
 def shares_of_time(costs: Sequence[float], n_workers: int) -> list[float]:

@@ -62,8 +62,9 @@ def row_parts(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Ten
     """Read the rows forward and backward."""
     ids, labels, states = tokens_and_states(shape, rows)
     reading, heads = read(shape, weights, ids, order, noise), _heads.heads(shape.groups, weights)
-    head_deltas, upstream = _MEASURE[shape.loops == "xla"](heads, reading.hidden, labels, states)
-    deltas = find_deltas(shape, weights, reading, order, upstream)
+    values = [_heads.by_group(shape.groups, part) for part in (reading.hidden, labels, states)]
+    head_deltas, upstream = _MEASURE[shape.loops == "xla"](heads, *values)
+    deltas = find_deltas(shape, weights, reading, order, _heads.together(shape.groups, upstream))
     said = tf.pad(tf.gather(weights["embedding"], reading.tokens[:-1]), [[1, 0], [0, 0], [0, 0]])
     inputs = [said + tf.gather(weights["slot_embedding"], reading.slots)[:, None]]
     inputs += [layer.inputs for layer in reading.layers[1:]]
@@ -73,7 +74,7 @@ def row_parts(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Ten
     ]
     heads = [
         Product(own, tf.reshape(back, (own.shape[0], -1, back.shape[2])))
-        for own, back in zip(_by_group(shape, _with_one(reading.hidden)), head_deltas, strict=True)
+        for own, back in zip(_heads.by_group(shape.groups, _with_one(reading.hidden)), head_deltas, strict=True)
     ]
     return reading, Parts(heads, layers, through_kernel(deltas[0], weights["kernel_0"]))
 
@@ -178,14 +179,9 @@ def _shifted(hidden):
     return tf.concat([tf.zeros_like(hidden[:1]), hidden[:-1]], 0)
 
 
-def _by_group(shape, values):
-    """Split values by place into those of each group of slots."""
-    return tf.split(values, [group.n_positions for group in shape.groups])
-
-
 def _measure(heads, hidden, labels, states):
     _, _, deltas = _heads.measure(heads, hidden, labels, states)
-    return deltas, _heads.send_back(heads, deltas)
+    return deltas, _heads.send_back(heads, hidden, deltas)
 
 
 _MEASURE = {False: _measure, True: tf.function(_measure, jit_compile=True, autograph=False)}

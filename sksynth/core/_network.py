@@ -292,7 +292,8 @@ def row_losses(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Te
     weights = tables(shape, weights)
     ids, labels, states = tokens_and_states(shape, rows)
     reading = read(shape, weights, ids, order)
-    losses, hits, _ = _heads.measure(_heads.heads(shape.groups, weights), reading.hidden, labels, states)
+    parts = (_heads.by_group(shape.groups, values) for values in (reading.hidden, labels, states))
+    losses, hits, _ = _heads.measure(_heads.heads(shape.groups, weights), *parts)
     return losses, hits / shape.n_positions
 
 
@@ -317,9 +318,10 @@ def row_gradients(
     """
     ids, labels, states = tokens_and_states(shape, rows)
     reading, heads = read(shape, weights, ids, order, noise), _heads.heads(shape.groups, weights)
-    losses, hits, upstream, gradients = _heads.measure_and_return(
-        heads, reading.hidden, labels, states, jit_compile=shape.loops == "xla"
-    )
+    counts = _heads.n_read(shape.groups, order)
+    parts = (_heads.by_group(shape.groups, values, counts) for values in (reading.hidden, labels, states))
+    losses, hits, upstream, gradients = _heads.measure_and_return(heads, *parts, jit_compile=shape.loops == "xla")
+    upstream = _heads.together(shape.groups, upstream)
     return gradients | _unread(shape, weights, reading, order, upstream), losses, hits / shape.n_positions
 
 
