@@ -18,7 +18,7 @@ LINES = ["ab", "abab", "ababab", "ba"] * 10
 @pytest.fixture(scope="module")
 def lines():
     """Return a model that was fitted on a few lines; not to be changed."""
-    return LSTMTextModel(rnn_units=4, embedding_dim=4, epochs=1, batch_size=16, random_state=0).fit(LINES)
+    return LSTMTextModel(CharTokenizer(), rnn_units=4, embedding_dim=4, epochs=1, batch_size=16, random_state=0).fit(LINES)
 
 
 def test_top_k_keeps_the_likeliest_tokens():
