@@ -151,7 +151,7 @@ def test_a_backend_that_forks_is_refused(small, synthesizer):
     ):
         unfitted.fit(small)
 
-    assert not hasattr(unfitted, "history_")
+    assert not hasattr(unfitted, "models_")
 
 
 def test_a_fork_of_a_process_with_tensorflow_is_refused(monkeypatch, small, synthesizer, fitted_small):
