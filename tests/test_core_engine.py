@@ -1,10 +1,14 @@
 """Promises of the engine: compiled networks are kept, few of them, and lent to one user at a time."""
 
+import gc
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 
+from sksynth import LSTMTextModel
 from sksynth.core import _engine
+from sksynth.tokenizers import CharTokenizer
 
 
 @pytest.fixture
@@ -53,3 +57,17 @@ def test_networks_kept_are_bounded_while_one_is_lent(engine):
 
     assert lent is lend(engine, "a")
     assert 3 == sum(map(len, engine._IDLE.values()))
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_shape_that_was_dropped_is_trained_again(monkeypatch, private):
+    """When a network is gone for good, another of its shape is trained as it was, by functions that both share."""
+    monkeypatch.setattr(_engine, "_IDLE", OrderedDict())
+    monkeypatch.setattr(_engine, "_MAX_IDLE", 0)
+    how = {"noise_multiplier": 1.0, "delta": 1e-3} if private else {"validation_fraction": 0.0}
+    model = LSTMTextModel(CharTokenizer(3, alphabet="ab"), rnn_units=5, embedding_dim=3, epochs=1, batch_size=8, **how)
+    for _ in range(2):
+        model.fit(["ab", "ba", "a"] * 10)
+        gc.collect()
+
+    assert np.isfinite(model.score(["ab"]))

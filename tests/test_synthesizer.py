@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import subprocess
+import sys
 import re
 
 import numpy as np
@@ -291,6 +293,16 @@ def test_workers_keep_to_the_threads_that_joblib_grants():
     taken, granted = Parallel(n_jobs=2)([delayed(threads)()])[0]
 
     assert (granted, granted) == taken
+
+
+def test_workers_keep_to_their_threads_where_keras_came_first():
+    """So it is too where TensorFlow was loaded before the core, as by a callback of Keras that a worker was sent."""
+    code = "import keras, sksynth.core, tensorflow; print(tensorflow.config.threading.get_intra_op_parallelism_threads())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+
+    assert "1" == done.stdout.strip()
 
 
 def test_a_seed_decides_the_fit(small, synthesizer):

@@ -102,12 +102,15 @@ class RowModel(keras.Model):
         return [self.loss_mean, self.accuracy_mean]
 
     def tensor(self, name: str) -> tf.Tensor:
-        """Return the value of a variable by its name."""
-        return self._variables[name].value
+        """Return the value of a variable by its name.
+
+        Not the variable: functions that all networks of a shape share would remember it, and fail once its network is gone.
+        """
+        return tf.convert_to_tensor(self._variables[name].value)
 
     def plan(self) -> "Plan":
         """Return the learning rate's course."""
-        return Plan(self.tensor("peak"), self.tensor("warmup"), self.tensor("total"))
+        return Plan(*(self._variables[name].value for name in ("peak", "warmup", "total")))
 
     def _weights_of(self, prefix=""):
         """Return the weights as they are, or their averages, by name."""

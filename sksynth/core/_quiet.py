@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 
 
 @contextmanager
@@ -48,21 +48,29 @@ def refuse_fork() -> None:
 
 
 def quiet_import() -> None:
-    """Import TensorFlow; what it says at its start, before it can be told to be quiet, is not shown."""
+    """Import TensorFlow; what it says at its start, before it can be told to be quiet, is not shown.
+
+    It may be there already, in a worker that was sent a callback of Keras for instance, and has then not begun to run.
+    """
     logging.getLogger("tensorflow").addFilter(_is_no_false_alarm)
-    if "tensorflow" in sys.modules:
-        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # oneDNN says as an error which kernels it does without
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # else every step gets fresh pages: a fifth of its time
-    with _stderr_aside():
+    is_new = "tensorflow" not in sys.modules
+    with _stderr_aside() if is_new else nullcontext():
         import tensorflow as tf
 
         _keep_to_threads(tf.config.threading, os.environ.get("OMP_NUM_THREADS", ""))
-        tf.config.list_logical_devices()
+        if is_new:
+            tf.config.list_logical_devices()
 
 
 def _keep_to_threads(threading, granted: str) -> None:
-    """Take no more threads than joblib grants a worker; left to itself TensorFlow takes all cores, in every worker."""
-    if granted.isdecimal() and int(granted) > 0:
-        threading.set_inter_op_parallelism_threads(int(granted))
-        threading.set_intra_op_parallelism_threads(int(granted))
+    """Take no more threads than joblib grants a worker; left to itself TensorFlow takes all cores, in every worker.
+
+    What somebody else has set, or what runs already, stays as it is.
+    """
+    parts = "inter_op_parallelism_threads", "intra_op_parallelism_threads"
+    if granted.isdecimal() and int(granted) > 0 and not any(getattr(threading, f"get_{part}")() for part in parts):
+        with suppress(RuntimeError):  # TensorFlow runs already
+            for part in parts:
+                getattr(threading, f"set_{part}")(int(granted))
