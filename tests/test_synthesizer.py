@@ -2,9 +2,9 @@
 
 import itertools
 import os
+import re
 import subprocess
 import sys
-import re
 
 import numpy as np
 import pandas as pd
