@@ -9,7 +9,6 @@ from ._validation import warn
 from ._values import positions_of, typed_counts, typed_key
 
 LABEL = "other"  # of the values of a column in which every one is rare
-MAX_TEXT = 200  # characters of a text, unless the field says otherwise
 RESOLUTIONS = tuple(_values.NANOSECONDS)
 
 
@@ -230,14 +229,9 @@ def bounds(given, present, column, min_frequency, *, clip, show=lambda number: n
 
 
 def complete_text(field, values, column, min_frequency):
-    """Return the field with its length: the `min_frequency`-th largest, at most `MAX_TEXT`."""
-    lengths = _strings(values, column).str.len().to_numpy(np.int64)
-    longest = field.max_length
-    if longest is None:
-        longest = np.sort(lengths)[::-1][min(min_frequency - 1, len(lengths) // 2)] if len(lengths) else 1
-        longest = int(np.clip(longest, 1, MAX_TEXT))
-    dtype = field.dtype or dtype_name(values.dtype)
-    return field.replace(max_length=int(longest), dtype=dtype, n_folded=int((lengths > longest).sum()))
+    """Return the field with its dtype; its length, in tokens, is the tokenizer's to learn."""
+    _strings(values, column)
+    return field.replace(dtype=field.dtype or dtype_name(values.dtype), n_folded=field.n_folded or 0)
 
 
 def _strings(values, column):

@@ -1,7 +1,7 @@
 """What the estimators that sample have in common."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
 from ._private import statement_of
+from ._sampling import Choice, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
+from ._training._progress import watch_rows
 from ._validation import check_choice
 from .privacy._ledger import Ledger
 
+CHUNK = 10_000  # records that `sample_iter` gives out together, unless told otherwise
 _HIDDEN = ("_weights", "_container", "_n_steps", "_read_from")  # what fit or load sets besides attributes with a final _
 
 
@@ -23,6 +26,32 @@ class GenerativeModel(BaseEstimator):
     """An estimator that is fitted when it has what it samples with, scores by likelihood, and is kept in files."""
 
     _made_by_fit = ""  # the attribute without which it cannot sample; a fit that fails leaves at most a history
+
+    def _draw(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[Any]:
+        """Yield the records of a range of an endless sample, some at a time: lists of str, or frames."""
+        raise NotImplementedError
+
+    def _portions(self, n_samples, seed, how, choice):
+        """Yield records that are taken, some at a time; show a bar where that takes long."""
+        portions = drawn(lambda rows: self._draw(rows, seed, how), n_samples, choice)
+        return watch_rows(portions, n_samples, self.verbose)
+
+    def _sampled(self, n_samples: int, seed: np.random.SeedSequence, how: Any, choice: Choice) -> Any:
+        """Return all records as fit was given such."""
+        with restored(self._restored):
+            return self._restored(collected(self._portions(n_samples, seed, how, choice)))
+
+    def _chunks(
+        self, n_samples: int, chunk_size: int | None, seed: np.random.SeedSequence, how: Any, choice: Choice
+    ) -> Iterator[Any]:
+        """Yield the same in chunks; None: of 10,000."""
+        with restored(self._restored):
+            portions = self._portions(n_samples, seed, how, choice)
+            yield from map(self._restored, rechunked(portions, CHUNK if chunk_size is None else chunk_size))
+
+    def _restored(self, records: Any) -> Any:
+        """Return decoded records as fit was given such."""
+        return records if self._container is None else self._container.restore(records)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean log-likelihood per record, in nats.

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
 from typing import Any
@@ -19,7 +19,6 @@ from ._clusterer import ColumnClusterer
 from ._files import _model as model_files
 from ._files import _synthesizer as synthesizer_files
 from ._generative import (
-    GenerativeModel,
     check_callbacks,
     check_checkpoints,
     check_fitted,
@@ -37,12 +36,12 @@ from ._private import (
     release,
 )
 from ._random import seed_sequence, stream
-from ._sampling import check_draw, check_validator, collected, draw_valid, rechunked, restored
+from ._table_sampling import TableSampling
 from ._text_model import LSTMTextModel
 from ._training._checkpoints import CLUSTERER, Folder
 from ._training._history import HISTORY, history_frame
 from ._training._job import Job, Outcome, n_epochs, run_job, settle
-from ._training._progress import supervised, watch_rows
+from ._training._progress import supervised
 from ._training._watch import Watch, shares_of_time
 from ._validation import Container, check_columns, check_int, check_real, check_table, listed
 from .fields import Schema
@@ -61,7 +60,7 @@ _WHY = {
 }
 
 
-class BatchLSTMSynthesizer(GenerativeModel):
+class BatchLSTMSynthesizer(TableSampling):
     """Learn a table, then sample rows of the same columns, types and dependencies.
 
     The columns are clustered into batches; each batch gets an LSTM language model of its tokenised rows, with settings of
@@ -457,7 +456,7 @@ class BatchLSTMSynthesizer(GenerativeModel):
         jobs = []
         for batch, (model, plan) in enumerate(zip(models, plans, strict=True)):
             model.epsilon_, model.delta_ = self.epsilon_, self.delta_
-            ids = model.tokenizer_.encode(table[self.batches_[batch]])
+            ids = model.tokenizer_.encode(table[self.batches_[batch]], cut=True)
             jobs.append(Job(ids, stream(root, "batch", batch), plan, batch=batch))
         return models, jobs
 
@@ -482,141 +481,6 @@ class BatchLSTMSynthesizer(GenerativeModel):
         with supervised(self.verbose, [n_epochs(*pair) for pair in zip(models, jobs, strict=True)]) as board:
             watches = [Watch(board, batch, ends, share) for batch, share in enumerate(shares)]
             return _parallel(n_workers)(delayed(run_job)(*parts) for parts in zip(models, jobs, watches, strict=True))
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        *,
-        temperature: float = 1.0,
-        validator: Callable | None = None,
-        max_invalid: int = 1_000,
-        random_state: Any = None,
-    ) -> Any:
-        """Draw new rows.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        temperature : float, default=1.0
-            Below 1 the likelier values are drawn more often than they should be, above 1 less often.
-        validator : callable, default=None
-            Rows for which it does not return something true, or raises, are drawn anew. It gets a frame, for which it may
-            return one bool per row; unless it does, it gets the rows one by one as dicts.
-        max_invalid : int, default=1,000
-            Rows that it may refuse.
-        random_state : int, RandomState, Generator or None, default=None
-            The rows of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
-
-        Returns
-        -------
-        rows : the container that fit was given, shape (n_samples, n_columns)
-            The columns of fit in their order, with their dtypes and a fresh index.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            If an argument is not what it may be; the message names it.
-        SamplingError
-            If the validator refuses more than `max_invalid` rows; it has those that were accepted.
-        """
-        check_is_fitted(self)
-        check_draw(n_samples, temperature)
-        check_validator(validator, max_invalid)
-        root = seed_sequence(random_state)
-        if validator is None:
-            chunks = list(watch_rows(self._draw(range(n_samples), temperature, root), n_samples, self.verbose))
-            return self._container.restore(self._decode(*zip(*chunks, strict=True)))
-        with restored(self._container.restore):
-            return self._container.restore(collected(self._draw_valid(n_samples, temperature, root, validator, max_invalid)))
-
-    def sample_iter(
-        self,
-        n_samples: int,
-        *,
-        chunk_size: int = 10_000,
-        temperature: float = 1.0,
-        validator: Callable | None = None,
-        max_invalid: int = 1_000,
-        random_state: Any = None,
-    ) -> Iterator[Any]:
-        """Draw new rows a chunk at a time: the rows of ``sample(n_samples)`` in memory that does not grow with them.
-
-        Parameters
-        ----------
-        n_samples : int
-        chunk_size : int, default=10_000
-            Rows per chunk; the last may have fewer. The rows do not depend on it.
-        temperature, validator, max_invalid, random_state
-            See `sample`.
-
-        Returns
-        -------
-        chunks : iterator
-            Of the container that fit was given, shape (chunk_size, n_columns).
-
-        Raises
-        ------
-        NotFittedError, ValueError, TypeError
-            As `sample`, before the first chunk is asked for.
-        SamplingError
-            As `sample`, with the valid rows that were not given out yet.
-        """
-        check_is_fitted(self)
-        check_draw(n_samples, temperature)
-        check_draw(chunk_size, temperature, name="chunk_size")
-        check_validator(validator, max_invalid)
-        root = seed_sequence(random_state)
-        if validator is None:
-            ids = watch_rows(self._draw(range(n_samples), temperature, root), n_samples, self.verbose)
-            portions = (self._decode(*zip(chunk)) for chunk in ids)
-        else:
-            portions = self._draw_valid(n_samples, temperature, root, validator, max_invalid)
-        return self._chunks(portions, chunk_size)
-
-    def _chunks(self, portions: Iterator[pd.DataFrame], chunk_size: int) -> Iterator[Any]:
-        with restored(self._container.restore):
-            yield from map(self._container.restore, rechunked(portions, chunk_size))
-
-    def _draw_valid(
-        self, n_samples: int, temperature: float, root: np.random.SeedSequence, validator: Callable, max_invalid: int
-    ) -> Iterator[pd.DataFrame]:
-        def draw(rows):
-            return self._decode(*zip(*self._draw(rows, temperature, root), strict=True))
-
-        return draw_valid(draw, n_samples, validator, max_invalid)
-
-    def _draw(self, rows: range, temperature: float, root: np.random.SeedSequence) -> Iterator[tuple[np.ndarray, ...]]:
-        """Return an iterator over the token ids of every batch, chunk by chunk, for some of the rows of an endless sample."""
-        from .core import Draw
-
-        how = Draw(temperature)
-        draws = [model._draw_ids(rows, stream(root, "batch", batch), how) for batch, model in enumerate(self.models_)]
-        return zip(*draws, strict=True)
-
-    def _decode(self, *ids: Sequence[np.ndarray]) -> pd.DataFrame:
-        """Return the rows of token ids, which come batch by batch, in one chunk or several."""
-        parts = [model.tokenizer_.decode(np.concatenate(own)) for model, own in zip(self.models_, ids, strict=True)]
-        columns = {column: part[column] for part in parts for column in part.columns}
-        return pd.concat([columns[column] for column in self.columns_], axis=1)
-
-    def score_samples(self, X: Any) -> np.ndarray:
-        """Return the log-likelihood of every row.
-
-        Parameters
-        ----------
-        X : DataFrame or ndarray, shape (n_rows, n_columns)
-
-        Returns
-        -------
-        scores : ndarray of float, shape (n_rows,)
-            In nats: the sum over the batches. See `LSTMTextModel.score_samples` for what a cell scores.
-        """
-        check_is_fitted(self)
-        frame = check_columns(self, X, check_table(X), reset=False)
-        parts = zip(self.models_, self.batches_, strict=True)
-        return np.sum([model.score_samples(frame[batch]) for model, batch in parts], axis=0)
 
     def _to_files(self) -> dict[str, bytes]:
         return synthesizer_files.to_files(self)

@@ -2,19 +2,17 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
 from ._files import _model as model_files
 from ._generative import (
-    GenerativeModel,
     check_callbacks,
     check_checkpoints,
     check_fitted,
@@ -33,28 +31,17 @@ from ._private import (
     release,
 )
 from ._random import seed_sequence, stream
-from ._sampling import (
-    Guides,
-    check_choices,
-    check_draw,
-    check_prefixes,
-    check_validator,
-    collected,
-    draw_valid,
-    restored,
-)
+from ._text_sampling import TextSampling
 from ._training._checkpoints import Folder
-from ._training._job import Job, Outcome, core_settings, grown_weights, n_epochs, settle, train
-from ._training._progress import supervised, watch_rows
+from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train
+from ._training._progress import supervised
 from ._training._watch import Watch
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
 from .privacy._ledger import Ledger
 from .tokenizers import SentencePieceTokenizer, TableTokenizer
 
-CHUNK_ROWS = 16_384  # sampled at a time
 
-
-class LSTMTextModel(GenerativeModel):
+class LSTMTextModel(TextSampling):
     """An LSTM language model of records: rows of a table, or lines of text.
 
     Records are turned into short sequences of tokens by a tokenizer; the network learns to predict each token from those
@@ -326,7 +313,9 @@ class LSTMTextModel(GenerativeModel):
         weights, pinned = grown_weights(self, grown.tokenizer_)
         past = self.history_.to_dict("records")
         seed = stream(seed, "further", len(past))
-        return grown, Job(grown.tokenizer_.encode(X), seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass)
+        return grown, Job(
+            grown.tokenizer_.encode(X, cut=True), seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass
+        )
 
     def _run(self, job: Job, started: float) -> "LSTMTextModel":
         """Train on a job, watched."""
@@ -360,7 +349,7 @@ class LSTMTextModel(GenerativeModel):
         else:
             tokenizer = SentencePieceTokenizer() if self._container is None else TableTokenizer()
         self.tokenizer_, self.epsilon_, self.delta_ = tokenizer.fit(X), np.inf, 0.0
-        return self.tokenizer_.encode(X)
+        return self.tokenizer_.encode(X, cut=True)
 
     def _fit_privately(self, X: Any) -> tuple[np.ndarray, PrivatePlan]:
         """Fit the tokenizer on what is public or released, plan training, say what is spent; return token ids and plan."""
@@ -373,141 +362,7 @@ class LSTMTextModel(GenerativeModel):
             self.tokenizer_, priors = facts.fit_tokenizer()
         (plan,) = plan_training([self], [priors], facts.n_rows, ledger, self.epsilon)
         self._set_privacy(ledger, facts)
-        return self.tokenizer_.encode(self._as_encoded(X)), plan
-
-    def sample(
-        self,
-        n_samples: int | None = None,
-        *,
-        prefix: str | Sequence[str] | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        max_length: int | None = None,
-        validator: Callable | None = None,
-        max_invalid: int = 1_000,
-        random_state: Any = None,
-    ) -> Any:
-        """Draw new records.
-
-        The records of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
-
-        Parameters
-        ----------
-        n_samples : int, default=None
-            None: 1, or one for each of a list of prefixes.
-        prefix : str or list of str, default=None
-            What lines begin with: the same for all, or one for each. They are drawn among all lines that begin so.
-        temperature : float, default=1.0
-            Below 1 the likelier tokens are drawn more often than they should be, above 1 less often.
-        top_k : int, default=None
-            Draw each token among so many of the likeliest only.
-        top_p : float in (0, 1], default=None
-            Draw each token among the likeliest only that have this probability together (nucleus sampling, Holtzman et al.
-            2020).
-        max_length : int, default=None
-            Tokens after which a line ends, behind its prefix at least. None: as long as the longest that was learned.
-        validator : callable, default=None
-            Records for which it does not return something true, or raises, are drawn anew. It gets lines one by one; of a
-            table a frame, for which it may return one bool per row, and, unless it does, the rows one by one as dicts.
-        max_invalid : int, default=1,000
-            Records that it may refuse.
-        random_state : int, RandomState, Generator or None, default=None
-
-        Returns
-        -------
-        records : list of str, or the container that fit was given
-            Exactly `n_samples` records.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            If an argument is not what it may be; the message names it.
-        SamplingError
-            If the validator refuses more than `max_invalid` records; it has those that were accepted.
-        """
-        check_is_fitted(self)
-        prefixes = [prefix] if isinstance(prefix, str) else prefix
-        n_samples = (1 if prefixes is None else len(prefixes)) if n_samples is None else n_samples
-        check_draw(n_samples, temperature)
-        check_choices(top_k, top_p, max_length)
-        check_validator(validator, max_invalid)
-        check_prefixes(prefixes, n_samples, validator)
-        from .core import Draw
-
-        seed, how = seed_sequence(random_state), Draw(temperature, top_k, top_p, self._allowed(prefixes, max_length))
-        if validator is None:
-            chunks = watch_rows(zip(self._draw_ids(range(n_samples), seed, how)), n_samples, self.verbose)
-            return self._restored(self.tokenizer_.decode(np.concatenate([ids for (ids,) in chunks])))
-        with restored(self._restored):
-            return self._restored(collected(draw_valid(self._drawing(seed, how), n_samples, validator, max_invalid)))
-
-    def _allowed(self, prefixes: Sequence[str] | None, max_length: int | None) -> Callable | None:
-        """Return what tells the sampler which tokens may come next; None where all may."""
-        if prefixes is None and max_length is None:
-            return None
-        if not hasattr(self.tokenizer_, "guides"):
-            name = "max_length" if prefixes is None else "prefix"
-            raise ValueError(f"{name} is for lines of text, but this model was fitted with a {type(self.tokenizer_).__name__}")
-        return Guides(self.tokenizer_.guides(prefixes, max_length))
-
-    def _drawing(self, seed: np.random.SeedSequence, how: Any) -> Callable[[range], Any]:
-        """Return what draws the records of a range of an endless sample."""
-        return lambda rows: self.tokenizer_.decode(np.concatenate(list(self._draw_ids(rows, seed, how))))
-
-    def _restored(self, records: Any) -> Any:
-        """Return decoded records as fit was given such."""
-        return records if self._container is None else self._container.restore(records)
-
-    def _network(self) -> tuple[Any, dict, Any]:
-        """Return grammar, weights and shape, as the core wants them."""
-        from . import core
-
-        grammar = self.tokenizer_.grammar_
-        return grammar, self._weights, core.network_shape(grammar, core_settings(self.training_))
-
-    def _draw_ids(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[np.ndarray]:
-        """Yield token ids and free digits of a range of the rows of an endless sample, at most `CHUNK_ROWS` rows at a time."""
-        from . import core
-
-        sampler = core.Sampler(*self._network()) if self._weights else None
-        key = int(stream(seed, "identifiers").generate_state(1, np.uint64)[0])
-        for chunk in range(rows.start // CHUNK_ROWS, -(-rows.stop // CHUNK_ROWS)):
-            first = chunk * CHUNK_ROWS
-            own = slice(max(rows.start - first, 0), min(rows.stop - first, CHUNK_ROWS))
-            tokens = np.empty((own.stop, 0), np.int32)
-            if sampler:
-                tokens = sampler.draw(stream(seed, "tokens", chunk), own.stop, how.from_row(first))
-            rng = np.random.default_rng(stream(seed, "free digits", chunk))
-            free = self.tokenizer_.draw_free(range(first, first + CHUNK_ROWS), rng, key)
-            yield np.concatenate([tokens[own], free[own]], axis=1)
-
-    def score_samples(self, X: Any) -> np.ndarray:
-        """Return the log-likelihood of every record.
-
-        A number scores the probability of its cell divided by the count of values of its precision in the cell (by the
-        cell's width where it has no decimal precision); a category that fit did not keep scores as `other`; identifiers
-        score 0.
-
-        Parameters
-        ----------
-        X : what fit takes
-
-        Returns
-        -------
-        scores : ndarray of float, shape (n_records,)
-            In nats.
-        """
-        check_is_fitted(self)
-        X = self._check_records(X, reset=False)
-        from . import core
-
-        ids = self.tokenizer_.encode(X)
-        tokens = ids[:, : self.tokenizer_.grammar_.n_positions]
-        scores = core.log_likelihood(*self._network(), tokens) if self._weights else np.zeros(len(ids))
-        return scores - self.tokenizer_.log_cell_size(ids)
+        return self.tokenizer_.encode(self._as_encoded(X), cut=True), plan
 
     def _to_files(self) -> dict[str, bytes]:
         return model_files.to_files(self)

@@ -268,27 +268,38 @@ class Text(Field):
     Parameters
     ----------
     max_length : int, optional
-        The largest number of characters. None: the tokenizer takes it from the data.
+        The largest number of tokens that are learned and sampled; of longer texts only the beginning is learned. None: the
+        tokenizer takes it from the data, at most 200.
     alphabet : str, optional
-        The characters that are learned; others are *other*: scored, never sampled. None: those of the data, or, where
-        training is private, the printable characters of ASCII.
+        The characters that are learned, each a token; others are *other*: scored, never sampled. None: tokens are pieces of
+        words, which are learned from all such columns of a batch together; where training is private, the printable
+        characters of ASCII.
     nullable, dtype, n_folded
         See `Field`.
+    cut_share : float, optional
+        Set by the tokenizer: the share of the texts that are longer than `max_length`.
     """
 
     kind: ClassVar[str] = "text"
     max_length: int | None = None
     alphabet: str | None = None
+    _: KW_ONLY
+    cut_share: float | None = None
 
     def __post_init__(self):
         if self.alphabet is not None and not (isinstance(self.alphabet, str) and self.alphabet):
             raise ValueError(f"Text: alphabet must be a string of the characters that are learned, got {self.alphabet!r}")
         if self.max_length is not None and not (isinstance(self.max_length, int | np.integer) and self.max_length >= 1):
-            raise ValueError(f"Text: max_length must be a positive number of characters, got {self.max_length!r}")
+            raise ValueError(f"Text: max_length must be a positive number of tokens, got {self.max_length!r}")
 
     def describe_domain(self) -> str:
         """Return the largest length."""
-        return "any" if self.max_length is None else f"up to {self.max_length} characters"
+        return "any" if self.max_length is None else f"up to {_count(self.max_length, 'token')}"
+
+    def describe_folded(self) -> str:
+        """Return the number of rows that are cut, and their share."""
+        share = "" if self.cut_share is None else f" ({self.cut_share:.2%})"
+        return f"{_count(self.n_folded, 'row')} cut{share}" if self.n_folded else ""
 
 
 @dataclass(frozen=True)
@@ -321,6 +332,7 @@ _TYPES = {  # what the attributes of fields may be in JSON, or null
     **dict.fromkeys(("low", "high", "other"), _SCALARS),
     **dict.fromkeys(("categories", "levels"), (tuple, list)),
     "precision": (int, str),
+    "cut_share": (float,),
 }
 
 

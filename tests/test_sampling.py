@@ -8,7 +8,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from sksynth import LSTMTextModel, SamplingError, core
-from sksynth._sampling import draw_valid, joined, judge, rechunked
+from sksynth._sampling import Choice, drawn, rechunked
+from sksynth._sampling._records import joined, judge
 from sksynth.core._sampling import _keep_likeliest
 from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer
 
@@ -116,16 +117,16 @@ def test_as_many_as_max_invalid_may_be_refused(max_invalid):
     numbers = [str(number) for number in range(1000)]
 
     def draw(rows):
-        return numbers[rows.start : rows.stop]
+        yield numbers[rows.start : rows.stop]
 
     def is_valid(text):
         return int(text) % 3 > 0
 
     if max_invalid == 4:
-        assert ["1", "2", "4", "5", "7", "8", "10"] == joined(list(draw_valid(draw, 7, is_valid, max_invalid)))
+        assert ["1", "2", "4", "5", "7", "8", "10"] == joined(list(drawn(draw, 7, Choice(is_valid, max_invalid))))
     else:
         with pytest.raises(SamplingError) as caught:
-            list(draw_valid(draw, 7, is_valid, max_invalid))
+            list(drawn(draw, 7, Choice(is_valid, max_invalid)))
         assert max_invalid + 1 == caught.value.n_invalid
         assert ["1", "2", "4", "5", "7", "8"][: 2 * max_invalid] == caught.value.valid
 

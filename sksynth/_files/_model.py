@@ -133,7 +133,7 @@ def take_up(model: Any, records: Any, folder: Folder, seed: np.random.SeedSequen
         plan = PrivatePlan(**folder.state(PLAN)) if settings["data"] is None else None
         seed = seed if settings["seed"] is None else seed_from(settings["seed"])
         set_facts(model, settings["facts"])
-    ids = model.tokenizer_.encode(model._as_encoded(records))
+    ids = model.tokenizer_.encode(model._as_encoded(records), cut=True)
     if plan is None:
         refuse_differences(folder.path, settings["data"], _data(ids))
     return Job(ids, seed, plan, folder)

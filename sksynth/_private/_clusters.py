@@ -44,7 +44,7 @@ def cluster_privately(
 def coarse_codes(frame: pd.DataFrame, released: Release) -> pd.DataFrame:
     """Return the columns as categories of few levels, which follow from the released shapes alone."""
     tokenizer, public = released.fit_tokenizer()
-    real, codes, at = tokenizer.encode(frame), {}, 0
+    real, codes, at = tokenizer.encode(frame, cut=True), {}, 0
     for place, codec in zip(tokenizer._reading(), tokenizer.codecs_, strict=True):
         first = real[:, at] if codec.n_positions else np.zeros(len(real), int)
         known = public[:, at] if codec.n_positions else np.zeros(1, int)

@@ -61,7 +61,7 @@ class Release:
         for column, field in known.items():  # what was folded of the table, not of the stand-in
             kept = {name: getattr(field, name) for name in vars(field) if name.startswith("n_folded")}
             tokenizer.schema_[column] = tokenizer.schema_[column].replace(**kept)
-        return tokenizer, tokenizer.encode(self.standin[columns])[:, : tokenizer.grammar_.n_positions]
+        return tokenizer, tokenizer.encode(self.standin[columns], cut=True)[:, : tokenizer.grammar_.n_positions]
 
 
 def early_noise(epsilon: float | None, delta: float) -> float:

@@ -80,20 +80,19 @@ def _show(now: np.ndarray, planned: np.ndarray, bar: Any) -> None:
     bar.set_postfix(loss=f"{losses[epochs > 0].mean():.3f}", batches=f"{int((epochs == planned).sum())}/{len(planned)}")
 
 
-def watch_rows(chunks: Iterable[tuple], n_rows: int, verbose: int) -> Iterator[tuple]:
+def watch_rows(chunks: Iterable[Any], n_rows: int, verbose: int) -> Iterator[Any]:
     """Yield chunks of sampled rows as they come; show a bar over the rows if `verbose` and it takes more than a few seconds.
 
     Parameters
     ----------
-    chunks : iterable of tuple of ndarray
-        Arrays of equal length.
+    chunks : iterable of list or DataFrame
     n_rows : int
         Rows in all.
     verbose : int
 
     Yields
     ------
-    chunk : tuple of ndarray
+    chunk : list or DataFrame
     """
     if not verbose:
         yield from chunks
@@ -102,5 +101,5 @@ def watch_rows(chunks: Iterable[tuple], n_rows: int, verbose: int) -> Iterator[t
 
     with tqdm(total=n_rows, desc="sample", unit="row", delay=SAMPLING_DELAY) as bar:
         for chunk in chunks:
-            bar.update(len(chunk[0]))
+            bar.update(len(chunk))
             yield chunk

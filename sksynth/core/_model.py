@@ -161,8 +161,8 @@ class RowModel(keras.Model):
 
     def test_step(self, data):
         """Score a padded chunk by the averaged weights."""
-        rows, order, weight = data
-        return self._measure(*row_losses(self.shape, self._weights_of(AVERAGE), rows, order), weight)
+        rows, order, reach, weight = data
+        return self._measure(*row_losses(self.shape, self._weights_of(AVERAGE), rows, order, reach), weight)
 
     def averages(self) -> dict[str, np.ndarray]:
         """Copy the averaged weights, and the priors: all that sampling and scoring need."""

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import _heads, _recurrence
-from ._layout import Group
+from ._layout import Group, has_text
 from ._recurrence import Steps, weight_gradient
 
 
@@ -270,7 +270,9 @@ def sum_by_token(deltas: tf.Tensor, tokens: tf.Tensor, n_tokens: int) -> tf.Tens
     return tf.sparse.segment_sum(rows, by_token, tf.gather(flat, by_token), num_segments=n_tokens)
 
 
-def row_losses(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def row_losses(
+    shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Tensor, reach: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the negative log-likelihood of each row and the share of its tokens foreseen.
 
     Parameters
@@ -281,6 +283,8 @@ def row_losses(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Te
         Tokens and states in canonical order (`Layout.rows`).
     order : tensor of int32, shape (n_times,)
         As in `read`.
+    reach : tensor of int32, shape (), optional
+        Number of times that are read, where rows hold text. None: all.
 
     Returns
     -------
@@ -291,8 +295,9 @@ def row_losses(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Te
     """
     weights = tables(shape, weights)
     ids, labels, states = tokens_and_states(shape, rows)
-    reading = read(shape, weights, ids, order)
-    parts = (_heads.by_group(shape.groups, values) for values in (reading.hidden, labels, states))
+    order = order[:reach] if reach is not None and has_text(shape.groups) else order
+    reading, counts = read(shape, weights, ids, order), _heads.n_read(shape.groups, order)
+    parts = (_heads.by_group(shape.groups, values, counts) for values in (reading.hidden, labels, states))
     losses, hits, _ = _heads.measure(_heads.heads(shape.groups, weights), *parts)
     return losses, hits / shape.n_positions
 

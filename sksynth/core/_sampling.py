@@ -7,7 +7,7 @@ without the time that tracing one takes, so that a few rows cost little and a mi
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from .._grammar import Grammar
 from ._layout import ILLEGAL, Layout
 
 BLOCK_ROWS = 512  # drawn together: few enough for a core's cache, enough that threads seldom wait for the interpreter
+MOST_OVER = 0.2  # of a block's rows that may be at their end before they are left out, as copying what goes on takes time
 SAFE_LOGIT = 40.0  # exp of sums below this in magnitude neither overflows nor vanishes
 
 
@@ -56,12 +57,6 @@ class Draw:
     top_p: float | None = None
     allowed: Callable | None = None
 
-    def from_row(self, first: int) -> "Draw":
-        """Return the same for rows whose numbers begin at `first`."""
-        if self.allowed is None or not first:
-            return self
-        return replace(self, allowed=lambda time, tokens, rows: self.allowed(time, tokens, rows + first))
-
 
 UNCHANGED = Draw()
 
@@ -86,23 +81,28 @@ class Sampler:
         self._places = list(_places(Layout(grammar), weights, said, asked + gates["bias_0"]))
         self._blas = ThreadpoolController()
 
-    def draw(self, seed: np.random.SeedSequence, n_rows: int, how: Draw = UNCHANGED) -> np.ndarray:
-        """Draw token ids of shape (n_rows, n_positions), int32.
+    def draw(self, seed: np.random.SeedSequence, rows: range, how: Draw = UNCHANGED) -> np.ndarray:
+        """Draw some rows of an endless sample: token ids of shape (n_rows, n_positions), int32.
 
-        Every block of rows has a stream of its own, so that fewer rows are the first of more.
+        Every block of rows has a stream of its own, so that a row does not depend on which others are asked for.
         """
-        children = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(-(-n_rows // BLOCK_ROWS))
-        size = (len(self._places), BLOCK_ROWS)
-        uniform = np.stack([np.random.default_rng(child).random(size, dtype=np.float32) for child in children])
-        tokens = np.empty((len(children), BLOCK_ROWS, len(self._places)), np.int32)
+        blocks = range(rows.start // BLOCK_ROWS, -(-rows.stop // BLOCK_ROWS))
+        uniform = np.stack([self._uniform(seed, block) for block in blocks])
+        tokens = np.empty((len(blocks), BLOCK_ROWS, len(self._places)), np.int32)
         with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
             time, trunk, starts = self._draw_trunk(tokens, uniform, how)
 
             def draw(block, start, tokens, uniform):
-                self._draw_block(time, trunk.descend(*start), tokens, uniform, how, block * BLOCK_ROWS)
+                self._draw_block(time, trunk.descend(*start, fill=True), tokens, uniform, how, block * BLOCK_ROWS)
 
-            list(pool.map(draw, range(len(tokens)), starts, tokens, uniform))
-        return tokens.reshape(-1, len(self._places))[:n_rows]
+            list(pool.map(draw, blocks, starts, tokens, uniform))
+        first = blocks.start * BLOCK_ROWS
+        return tokens.reshape(-1, len(self._places))[rows.start - first : rows.stop - first]
+
+    def _uniform(self, seed, block):
+        """Return the random numbers of a block, shape (n_positions, BLOCK_ROWS)."""
+        child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, block))
+        return np.random.default_rng(child).random((len(self._places), BLOCK_ROWS), dtype=np.float32)
 
     def _draw_trunk(self, tokens, uniform, how):
         """Draw the first tokens of all blocks: as long as rows differ in few ways, each way is computed once.
@@ -111,7 +111,7 @@ class Sampler:
         """
         lanes, way = _Lanes(self._units, len(self._layers)), np.zeros(tokens.shape[:2], int)
         for time, place in enumerate(self._places):
-            if lanes.all_end(place) or len(tokens) == 1 or how.allowed is not None:
+            if (lanes.ends(place) >= 0).all() or len(tokens) == 1 or how.allowed is not None:
                 return time, lanes, list(zip(way, strict=True))
             cumulative = self._cumulative(lanes, place, how)
             for block, own, rows in zip(uniform, way, tokens, strict=True):
@@ -120,20 +120,27 @@ class Sampler:
             ways, next_way = np.unique(way * n_tokens + token, return_inverse=True)
             if len(ways) > BLOCK_ROWS or time + 1 == len(self._places):
                 return time + 1, lanes, list(zip(way, token, repeat(place)))
-            lanes, way = lanes.descend(ways // n_tokens, ways % n_tokens, place), next_way.reshape(way.shape)
+            lanes = lanes.descend(ways // n_tokens, ways % n_tokens, place, fill=True)
+            way = next_way.reshape(way.shape)
 
     def _draw_block(self, time, lanes, tokens, uniform, how, first_row):
-        rows = np.arange(first_row, first_row + BLOCK_ROWS)
+        """Draw the rest of a block in place; rows that are at their end are left out as soon as they are many."""
+        going = np.arange(BLOCK_ROWS)
         for now, place in enumerate(self._places[time:], start=time):
-            if lanes.all_end(place):
-                tokens[:, now:] = place.ends[lanes.state][:, None]
-                break
-            allowed = None if how.allowed is None else how.allowed(now, tokens[:, :now], rows)
-            tokens[:, now] = lanes.token = _pick(self._cumulative(lanes, place, how, allowed), uniform[now])
+            ends = lanes.ends(place)
+            over = ends >= 0
+            if over.mean() > MOST_OVER or over.all():
+                tokens[going[over], now:] = ends[over, None]
+                going, lanes = going[~over], lanes.descend(np.flatnonzero(~over))
+                if not len(going):
+                    break
+            allowed = None if how.allowed is None else how.allowed(now, tokens[going, :now], going + first_row)
+            lanes.token = _pick(self._cumulative(lanes, place, how, allowed), uniform[now, going])
+            tokens[going, now] = lanes.token
             lanes.state = place.transitions[lanes.state, lanes.token]
 
     def _cumulative(self, lanes, place, how, allowed=None):
-        """Read the lanes' last tokens and return the cumulative weights of the next, shape (BLOCK_ROWS, n_tokens)."""
+        """Read the lanes' last tokens and return the cumulative weights of the next, shape (n_lanes, n_tokens)."""
         for gate, inputs in enumerate(place.inputs):
             np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
         logits = np.matmul(self._step(lanes), place.head, out=lanes.logits(place.head.shape[1]))
@@ -187,29 +194,33 @@ def _keep_likeliest(logits, how):
 class _Lanes:
     """Rows that are drawn together, and the arrays to do it in: fresh memory at every step would cost more than the work."""
 
-    def __init__(self, units, n_layers):
-        self.token = self.state = np.zeros(BLOCK_ROWS, int)
-        self.hidden, self.cells = ([np.zeros((BLOCK_ROWS, units), np.float32) for _ in range(n_layers)] for _ in range(2))
-        self.z, self.recurrent = (np.empty((4, BLOCK_ROWS, units), np.float32) for _ in range(2))
+    def __init__(self, units, n_layers, n_lanes=BLOCK_ROWS):
+        self.token = self.state = np.zeros(n_lanes, int)
+        self.hidden, self.cells = ([np.zeros((n_lanes, units), np.float32) for _ in range(n_layers)] for _ in range(2))
+        self.z, self.recurrent = (np.empty((4, n_lanes, units), np.float32) for _ in range(2))
         self._logits: dict[int, np.ndarray] = {}
 
     def logits(self, n_tokens):
         if n_tokens not in self._logits:
-            self._logits[n_tokens] = np.empty((BLOCK_ROWS, n_tokens), np.float32)
+            self._logits[n_tokens] = np.empty((len(self.token), n_tokens), np.float32)
         return self._logits[n_tokens]
 
-    def all_end(self, place):
-        """Enter a place, whose run begins in state 0, and say whether nothing is left to draw there and beyond."""
+    def ends(self, place):
+        """Enter a place, whose run begins in state 0; return by lane the token up to the row's end, -1 where it is open."""
         if place.starts:
             self.state = np.zeros_like(self.state)
-        return (place.ends[self.state] >= 0).all()
+        return place.ends[self.state]
 
-    def descend(self, parents, token=None, place=None):
-        """Return new lanes that go on where those of these numbers stand, after another token if one is given."""
-        lanes, n = _Lanes(self.hidden[0].shape[1], len(self.hidden)), len(parents)
+    def descend(self, parents, token=None, place=None, fill=False):
+        """Return new lanes that go on where those of these numbers stand, after another token if one is given.
+
+        Filled up, they are as many as a block has rows, so that products have the same bits whatever else is drawn.
+        """
+        n = len(parents)
+        lanes = _Lanes(self.hidden[0].shape[1], len(self.hidden), BLOCK_ROWS if fill else n)
         for new, old in zip(lanes.hidden + lanes.cells, self.hidden + self.cells, strict=True):
             new[:n] = old[parents]
-        lanes.token, lanes.state = np.zeros((2, BLOCK_ROWS), int)
+        lanes.token, lanes.state = np.zeros((2, len(lanes.token)), int)
         lanes.token[:n] = self.token[parents] if token is None else token
         lanes.state[:n] = self.state[parents] if token is None else place.transitions[self.state[parents], token]
         return lanes

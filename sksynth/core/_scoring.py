@@ -18,14 +18,17 @@ def log_likelihood(grammar: Grammar, weights: Weights, shape: NetworkShape, ids:
     refuse_fork()
     layout, score = Layout(grammar), _compiled_score(shape)
     rows, tensors = layout.rows(ids).astype(np.int32), {name: tf.constant(value) for name, value in weights.items()}
-    parts = [
-        -score(tensors, tf.constant(chunk), tf.constant(order)).numpy().astype(np.float64)
-        for chunk, order, _ in scoring_chunks(layout, rows)
-    ]
-    return np.concatenate([np.empty(0), *parts])[: len(ids)]
+    scores = np.empty(len(ids))
+    for which, (chunk, order, reach, _) in scoring_chunks(layout, rows):
+        scores[which] = -score(tensors, *map(tf.constant, (chunk, order, reach))).numpy()[: len(which)]
+    return scores
 
 
 @lru_cache(maxsize=32)
 def _compiled_score(shape):
     prepare(shape)
-    return tf.function(lambda weights, rows, order: row_losses(shape, weights, rows, order)[0], autograph=False)
+
+    def score(weights, rows, order, reach):
+        return row_losses(shape, weights, rows, order, reach)[0]
+
+    return tf.function(score, autograph=False)

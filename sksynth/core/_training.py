@@ -1,7 +1,7 @@
 """Training: token ids in, weights and history out."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,12 +142,11 @@ def _steps(n_rows, settings):
 def _training_data(layout, rows, size, steps, epochs, seed):
     """Return a dataset of (rows, order, reach) for `epochs` of so many steps; each step is a function of (seed, its number).
 
-    The rows of a step are sorted by length; `reach` says how many places of each of their parts are read. It takes few
-    values, as XLA compiles for each.
+    The rows of a step are sorted by length; `reach` says how many places of each of their parts are read.
     """
     n, table, order, whole = len(rows), tf.constant(rows), tf.constant(layout.order), len(layout.order)
-    bounds, rounding, varies = parts_of(layout.groups, size), -(-whole // REACHES), has_text(layout.groups)
-    lengths = tf.constant(layout.lengths(rows) if varies else np.full(n, whole), tf.int32)
+    bounds, varies = parts_of(layout.groups, size), has_text(layout.groups)
+    reaches = tf.constant(_rounded(layout.lengths(rows), whole) if varies else np.full(n, whole), tf.int32)
 
     def batch(step):
         epoch, within = step // steps, step % steps
@@ -155,9 +154,8 @@ def _training_data(layout, rows, size, steps, epochs, seed):
         key = tf.stack([seed[0], seed[1] + tf.cast(epoch, tf.uint32)])
         chosen = tf.random.experimental.index_shuffle(index % n, key, n - 1)
         if varies:
-            chosen = tf.gather(chosen, tf.argsort(tf.gather(lengths, chosen), stable=True))
-        longest = tf.gather(tf.gather(lengths, chosen), [stop - 1 for stop in bounds[1:]])
-        reach = tf.clip_by_value(-(-longest // rounding) * rounding, 1, whole)
+            chosen = tf.gather(chosen, tf.argsort(tf.gather(reaches, chosen), stable=True))
+        reach = tf.gather(tf.gather(reaches, chosen), [stop - 1 for stop in bounds[1:]])
         return tf.ensure_shape(tf.gather(table, chosen), (size, table.shape[1])), order, reach
 
     return tf.data.Dataset.range(epochs.start * steps, epochs.stop * steps).map(batch).prefetch(4).with_options(_untuned())
@@ -170,18 +168,31 @@ def _untuned():
     return options
 
 
-def scoring_chunks(layout, rows):
-    """Yield (rows, order, weight) of one fixed shape; the last is filled up with rows of weight 0."""
-    for start in range(0, len(rows), SCORING_ROWS):
-        chunk = rows[start : start + SCORING_ROWS]
-        weight = np.zeros(SCORING_ROWS, np.float32)
-        weight[: len(chunk)] = 1.0
-        yield np.concatenate([chunk, np.repeat(chunk[:1], SCORING_ROWS - len(chunk), axis=0)]), layout.order, weight
+def scoring_chunks(layout: Layout, rows: np.ndarray) -> Iterator[tuple[np.ndarray, tuple]]:
+    """Yield the numbers of some rows, and (rows, order, reach, weight) of one fixed shape, filled up with rows of weight 0.
+
+    The rows of a chunk are read up to the same place, `reach`, which depends on nothing but the row.
+    """
+    reaches = _rounded(layout.lengths(rows), len(layout.order)) if has_text(layout.groups) else np.full(len(rows), 1)
+    for reach in np.unique(reaches).tolist():
+        own = np.flatnonzero(reaches == reach)
+        for start in range(0, len(own), SCORING_ROWS):
+            which = own[start : start + SCORING_ROWS]
+            weight = (np.arange(SCORING_ROWS) < len(which)).astype(np.float32)
+            filled = np.append(which, np.repeat(which[:1], SCORING_ROWS - len(which)))
+            yield which, (rows[filled], layout.order, np.int32(reach), weight)
+
+
+def _rounded(lengths, whole):
+    """Return up to which place rows of these lengths are read: one of few values, as XLA compiles for each."""
+    step = -(-whole // REACHES)
+    return np.clip(-(-lengths // step) * step, 1, whole)
 
 
 def _validation_data(layout, rows):
-    parts = [tf.constant(np.stack(part)) for part in zip(*scoring_chunks(layout, rows), strict=True)]
-    return tf.data.Dataset.from_tensor_slices(tuple(parts)).with_options(_untuned()), len(parts[0])
+    chunks = [chunk for _, chunk in scoring_chunks(layout, rows)]
+    parts = [tf.constant(np.stack(part)) for part in zip(*chunks, strict=True)]
+    return tf.data.Dataset.from_tensor_slices(tuple(parts)).with_options(_untuned()), len(chunks)
 
 
 def split_rows(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -129,8 +129,19 @@ class LineTokenizer(BaseEstimator):
         check_lines(lines)
         return self
 
-    def encode(self, lines: Sequence[str]) -> np.ndarray:
-        """Return the token ids of lines, shape (n_lines, n_positions), int32.
+    def encode(self, lines: Sequence[str], *, cut: bool = False) -> np.ndarray:
+        """Return the token ids of lines.
+
+        Parameters
+        ----------
+        lines : sequence of str, shape (n_lines,)
+        cut : bool, default=False
+            Cut lines that are longer than `grammar_` has positions, as is done for training.
+
+        Returns
+        -------
+        ids : ndarray of int32, shape (n_lines, n_positions)
+            Of more positions where a line needs them and is not cut.
 
         Raises
         ------
@@ -138,10 +149,11 @@ class LineTokenizer(BaseEstimator):
             As `fit`.
         """
         check_is_fitted(self, "codec_")
-        return self.codec_.encode(check_lines(lines))[0]
+        lines = check_lines(lines)
+        return self.codec_.encode(lines)[0] if cut else self.codec_.encode_whole(lines)
 
     def decode(self, ids: np.ndarray) -> list[str]:
-        """Return the lines of token ids, shape (n_lines, n_positions).
+        """Return the lines of token ids, shape (n_lines, n_positions), or of more positions.
 
         Raises
         ------
@@ -150,7 +162,7 @@ class LineTokenizer(BaseEstimator):
         """
         check_is_fitted(self, "codec_")
         ids = np.asarray(ids)
-        if ids.ndim != 2 or ids.shape[1] != self.codec_.length:
+        if ids.ndim != 2 or ids.shape[1] < self.codec_.length:
             raise ValueError(f"got ids of shape {ids.shape}, expected (n_lines, {self.codec_.length}), as encode returns")
         return self.codec_.texts(ids)
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ._pattern import DIGITS, LOWER, UPPER, Choice, Class, Pattern
 from ._ranking import longest_tail
-from ._strings import frequent_codes, to_codes, to_grid
+from ._strings import frequent_codes, to_codes
 
 __all__ = ["learn_lengths", "learn_pattern"]
 
@@ -140,8 +140,7 @@ class _Learner:
             if self._is_seen(texts, members):
                 is_hexadecimal = kind == MIXED and characters == DIGITS and not self._is_seen(texts, rest)
                 characters += hexadecimal if is_hexadecimal else members
-        width = min(MAX_WIDTH, int(texts.str.len().max()))
-        codes = frequent_codes(to_grid(*to_codes(texts.tolist()), width), self.min_frequency)
+        codes = frequent_codes(*to_codes(texts.str[:MAX_WIDTH].tolist()), self.min_frequency)
         codes = codes[(codes < 0xD800) | (codes >= 0xE000)]  # no surrogates
         others = set(map(chr, codes.tolist())).difference(DIGITS, UPPER, LOWER)
         return "".join(sorted(others.union(characters))) or DEFAULTS[kind]

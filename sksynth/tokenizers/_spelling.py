@@ -1,7 +1,7 @@
 """Spellings: what a text is written with, one token per character or per piece of several."""
 
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, pairwise
 from typing import Any
 
@@ -10,14 +10,15 @@ import numpy as np
 from .._grammar import OTHER
 from .._state import expect, reading, take_array
 from ._escapes import AWKWARD, MARK, STAND_INS, escaper, unescape
-from ._strings import N_CODES, frequent_codes, from_codes, to_codes, to_grid
-from ._subword_model import BYTE, BYTES, SubwordModel
+from ._strings import N_CODES, frequent_codes, from_codes, to_codes
+from ._subword_model import BYTE, BYTES, SubwordModel, VocabularyTooSmall, learn_model
 
 __all__ = ["END", "N_SPECIAL", "Characters", "Spelling", "Subwords"]
 
 END = 2  # the token behind the last one of a text
 N_SPECIAL = 3  # MISSING, OTHER and END: no text is spelled with the first and the last
 REPLACEMENT = "\ufffd"  # what OTHER comes back as
+CHARACTERS_PER_PIECE, N_PIECES = 100, (64, 2000)  # of the texts that subwords are learned from, and how many there may be
 
 
 class Spelling(ABC):
@@ -38,6 +39,11 @@ class Spelling(ABC):
     def n_pieces(self) -> int:
         """Return the number of tokens beyond the special ones."""
         return len(self.pieces)
+
+    @property
+    def byte_tokens(self) -> list[int]:
+        """Return the tokens that write one byte of a character that is no piece."""
+        return []
 
     @abstractmethod
     def spell(self, cells: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -86,9 +92,9 @@ class Characters(Spelling):
         return cls(np.unique(to_codes([alphabet])[0]))
 
     @classmethod
-    def fit(cls, codes: np.ndarray, lengths: np.ndarray, length: int, min_frequency: int) -> "Characters":
-        """Return the spelling with what at least `min_frequency` texts hold among their first `length` characters."""
-        return cls(frequent_codes(to_grid(codes, lengths, length), min_frequency))
+    def fit(cls, codes: np.ndarray, lengths: np.ndarray, min_frequency: int) -> "Characters":
+        """Return the spelling with what at least `min_frequency` of the texts hold, of which `to_codes` made the arguments."""
+        return cls(frequent_codes(codes, lengths, min_frequency))
 
     @property
     def pieces(self) -> list[str]:
@@ -143,6 +149,19 @@ class Subwords(Spelling):
         self.pieces = list(map(unescape, model.pieces))
 
     @classmethod
+    def fit(cls, cells: list[str], min_frequency: int) -> "Subwords":
+        """Return the spelling with pieces, each in at least `min_frequency` texts, in number as suits the texts; and bytes."""
+        n_pieces = int(np.clip(sum(map(len, cells)) // CHARACTERS_PER_PIECE, *N_PIECES))
+        learn = partial(
+            learn_model, cells, model_type="unigram", character_coverage=1.0, symbols=(), byte_fallback=True,
+            min_frequency=min_frequency,
+        )  # fmt: skip
+        try:
+            return cls(learn(vocab_size=n_pieces + len(BYTES)))
+        except VocabularyTooSmall as error:
+            return cls(learn(vocab_size=error.needed))
+
+    @classmethod
     def of(cls, content: bytes) -> "Subwords":
         """Return the spelling of a file of SentencePiece; ValueError if it is none."""
         self = cls(SubwordModel.from_bytes(content))
@@ -153,6 +172,10 @@ class Subwords(Spelling):
 
     def __reduce__(self) -> tuple:
         return Subwords, (self.model,)  # without what SentencePiece made of it
+
+    @property
+    def byte_tokens(self) -> list[int]:
+        return [token for token, kind in enumerate(self.model.kinds, N_SPECIAL) if kind == BYTE]
 
     @cached_property
     def _processor(self) -> Any:

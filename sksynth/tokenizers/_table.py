@@ -1,5 +1,6 @@
 """Tables <-> token ids."""
 
+import logging
 from collections.abc import Mapping
 from copy import copy
 
@@ -17,7 +18,10 @@ from ._category import CategoryCodec
 from ._datetime import DatetimeCodec
 from ._identifier import IdentifierCodec
 from ._number import NumberCodec
-from ._text import TextCodec
+from ._spelling import Subwords
+from ._text import END, TextCodec
+
+logger = logging.getLogger(__name__)
 
 CODECS = {
     "category": CategoryCodec,
@@ -93,8 +97,17 @@ class TableTokenizer(BaseEstimator):
         X = check_table(X)
         self.schema_ = infer_schema(X, min_frequency=self.min_frequency, schema=self.schema)
         self._set_columns(X.columns)
-        self._set_codecs([self._fit_codec(X[self.columns_[place]], self.columns_[place]) for place in self._reading()])
+        subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
+        self._set_codecs([self._fit_codec(X[column], column, subwords) for column in columns])
         return self
+
+    def _learn_subwords(self, X):
+        """Return what the texts of all columns are spelled with that have no alphabet of their own; None without such."""
+        columns = [column for column, field in self.schema_.items() if field.kind == "text" and field.alphabet is None]
+        if not columns:
+            return None
+        cells = [cell for column in columns for cell in X[column].dropna()]
+        return Subwords.fit(cells, self.min_frequency * len(columns))
 
     def _set_columns(self, labels):
         """Set the names of the columns."""
@@ -115,11 +128,16 @@ class TableTokenizer(BaseEstimator):
         """Return the places of the columns in the order in which they are read: text last, so that only rows' ends vary."""
         return sorted(range(len(self.columns_)), key=lambda place: self.schema_[self.columns_[place]].kind == "text")
 
-    def _fit_codec(self, values, column):
+    def _fit_codec(self, values, column, subwords):
         field = self.schema_[column]
-        codec = _codec_for(field).fit(values, field, name=str(column), min_frequency=self.min_frequency)
+        known = {"name": str(column), "min_frequency": self.min_frequency}
+        if field.kind == "text" and field.alphabet is None:
+            known |= {"spelling": subwords, "draw_bytes": False}
+        codec = _codec_for(field).fit(values, field, **known)
         if field.kind == "identifier":
             self.schema_[column] = field.replace(pattern=codec.pattern)
+        if field.kind == "text":
+            self.schema_[column] = _cut(field, codec, column, int(values.notna().sum()))
         return codec
 
     def admit(self, X) -> "TableTokenizer":
@@ -146,7 +164,7 @@ class TableTokenizer(BaseEstimator):
             If X holds what there is no room for: other categories, values beyond bounds, missing cells where there were none;
             or what `encode` refuses.
         """
-        self.encode(X)
+        self.encode(X, cut=True)
         X = check_table(X)
         schema = admit(X, self.schema_, given=Schema(self.schema or {}), min_frequency=self.min_frequency)
         columns = [self.columns_[place] for place in self._reading()]
@@ -220,18 +238,21 @@ class TableTokenizer(BaseEstimator):
             _check_complete(field)
             return _codec_for(field).from_state(state, field, str(column))
 
-    def encode(self, X) -> np.ndarray:
+    def encode(self, X, *, cut: bool = False) -> np.ndarray:
         """Return the table as token ids.
 
         Parameters
         ----------
         X : DataFrame or array of shape (n_rows, n_columns)
             With the columns of `fit`, in any order.
+        cut : bool, default=False
+            Cut texts that are longer than `grammar_` has positions for them, as is done for training.
 
         Returns
         -------
         ids : ndarray of int32, shape (n_rows, n_positions + n_free)
-            Modelled tokens, then free digits.
+            Modelled tokens, then free digits. Where a text needs more positions and is not cut, every column of text has as
+            many as the longest text of all.
 
         Raises
         ------
@@ -241,8 +262,24 @@ class TableTokenizer(BaseEstimator):
         check_is_fitted(self)
         X = self._check_columns(check_table(X))
         columns = [self.columns_[place] for place in self._reading()]
-        parts = [codec.encode(X[column]) for codec, column in zip(self.codecs_, columns, strict=True)]
-        return np.concatenate([ids for ids, _ in parts] + [free for _, free in parts], axis=1)
+        parts = [self._encode_column(codec, X[column], cut) for codec, column in zip(self.codecs_, columns, strict=True)]
+        return np.concatenate(self._widened([ids for ids, _ in parts]) + [free for _, free in parts], axis=1)
+
+    def _encode_column(self, codec, values, cut):
+        if cut or not isinstance(codec, TextCodec):
+            return codec.encode(values)
+        return codec.encode_whole(values), np.zeros((len(values), 0), np.int32)
+
+    def _widened(self, tokens):
+        """Return the tokens of all columns; those of texts, if one has more positions than its codec, all with as many."""
+        texts = {place: ids.shape[1] for place, ids in enumerate(tokens) if isinstance(self.codecs_[place], TextCodec)}
+        if all(width == self.codecs_[place].length for place, width in texts.items()):
+            return tokens
+        filled = {place: (0, max(texts.values()) - width) for place, width in texts.items()}
+        return [
+            np.pad(ids, [(0, 0), filled[place]], constant_values=END) if place in filled else ids
+            for place, ids in enumerate(tokens)
+        ]
 
     def _check_columns(self, X):
         missing = [column for column in self.columns_ if column not in X.columns]
@@ -259,6 +296,7 @@ class TableTokenizer(BaseEstimator):
         Parameters
         ----------
         ids : ndarray of int, shape (n_rows, n_positions + n_free)
+            As `encode` returns them.
 
         Returns
         -------
@@ -280,10 +318,21 @@ class TableTokenizer(BaseEstimator):
     def _split(self, ids):
         """Yield each codec with its tokens and free digits; the latter are empty where `ids` has modelled tokens only."""
         ids = np.asarray(ids)
-        at, free_at = 0, self.grammar_.n_positions
-        for codec in self.codecs_:
-            yield codec, ids[:, at : at + codec.n_positions], ids[:, free_at : free_at + codec.n_free]
-            at, free_at = at + codec.n_positions, free_at + codec.n_free
+        widths = self._widths(ids.shape[1])
+        at, free_at = 0, sum(widths)
+        for codec, width in zip(self.codecs_, widths, strict=True):
+            yield codec, ids[:, at : at + width], ids[:, free_at : free_at + codec.n_free]
+            at, free_at = at + width, free_at + codec.n_free
+
+    def _widths(self, n_ids):
+        """Return the number of positions of every codec where a row has `n_ids` ids: those of texts may be widened."""
+        widths = [codec.n_positions for codec in self.codecs_]
+        texts = [codec.n_positions for codec in self.codecs_ if isinstance(codec, TextCodec)]
+        beyond = n_ids - self.grammar_.n_positions - self.n_free_
+        if beyond <= 0 or not texts:
+            return widths
+        width = (sum(texts) + beyond) // len(texts)
+        return [width if isinstance(codec, TextCodec) else own for codec, own in zip(self.codecs_, widths, strict=True)]
 
     def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
         """Return free digits for sampled rows.
@@ -303,6 +352,14 @@ class TableTokenizer(BaseEstimator):
         """
         check_is_fitted(self)
         return np.concatenate([codec.draw_free(rows, rng, key) for codec in self.codecs_], axis=1)
+
+
+def _cut(field, codec, column, n_texts):
+    """Return the field of texts with what its codec cuts; say so."""
+    share = codec.n_cut / max(n_texts, 1)
+    if codec.n_cut:
+        logger.info("column %r: %.2f %% of the texts are cut after %d tokens", column, 100 * share, codec.length)
+    return field.replace(max_length=codec.length, n_folded=codec.n_cut, cut_share=share)
 
 
 def _codec_for(field):

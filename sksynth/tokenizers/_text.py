@@ -7,7 +7,7 @@ from .._grammar import MISSING, OTHER, Run, Slot
 from .._state import MAX_POSITIONS, check_keys, expect, take, take_int
 from ..fields import Text
 from ._codec import FieldCodec
-from ._spelling import END, N_SPECIAL, Characters, Spelling
+from ._spelling import END, N_SPECIAL, Characters, Spelling, Subwords
 from ._strings import StringColumn, to_codes, to_grid
 
 __all__ = ["END", "TextCodec"]
@@ -57,6 +57,7 @@ class TextCodec(FieldCodec):
         min_frequency: int,
         max_length: int = MAX_LENGTH,
         spelling: Spelling | None = None,
+        draw_bytes: bool = True,
     ) -> "TextCodec":
         """Learn the length of a column, and its alphabet where no spelling is given.
 
@@ -64,7 +65,8 @@ class TextCodec(FieldCodec):
         ----------
         values : Series of strings, shape (n_rows,)
         field : Text
-            Its ``max_length`` is the number of positions; None: the ``min_frequency``-th longest text, at most `max_length`.
+            Its ``max_length`` is the number of positions; None: as many as the ``min_frequency``-th longest text needs, at
+            most `max_length`.
             Its ``alphabet`` is what is learned of characters; None: those in at least ``min_frequency`` rows.
         name : str
         min_frequency : int
@@ -72,6 +74,8 @@ class TextCodec(FieldCodec):
         max_length : int, default=200
         spelling : Spelling, optional
             What texts are spelled with. None: characters.
+        draw_bytes : bool, default=True
+            Whether tokens of single bytes may be drawn, which stand for characters that are no piece.
 
         Raises
         ------
@@ -83,11 +87,12 @@ class TextCodec(FieldCodec):
         codes, lengths = to_codes(cells) if spelling is None else spelling.spell(cells)
         length = _run_length(lengths, field.max_length, min_frequency, max_length)
         if spelling is None and field.alphabet is None:
-            spelling = Characters.fit(codes, lengths, length, min_frequency)
+            spelling = Characters.fit(codes, lengths, min_frequency)
         elif spelling is None:
             spelling = Characters.of(field.alphabet)
         nullable = missing.any() if field.nullable is None else field.nullable
-        return cls(column, spelling, length, _never_drawn(nullable, not cells), int((lengths > length).sum()))
+        never = _never_drawn(nullable, not cells, [] if draw_bytes else spelling.byte_tokens)
+        return cls(column, spelling, length, never, int((lengths > length).sum()))
 
     def to_state(self) -> dict:
         """Return the state: the spelling, the length, and what was seen of the column."""
@@ -96,32 +101,44 @@ class TextCodec(FieldCodec):
             "length": int(self.length),
             "n_cut": int(self.n_cut),
             "is_empty": bool(self.run.slots[0].unsampled[END]),
+            "draw_bytes": not self.run.slots[0].unsampled[self.spelling.byte_tokens].any(),
         }
 
     @classmethod
-    def from_state(cls, state: dict, field: Text, name: str, spelling: type[Spelling] = Characters) -> "TextCodec":
-        """Return the codec that wrote `state`, before `forbid_missing`; its texts are spelled by this class."""
-        check_keys(state, *spelling.keys, "column", "length", "n_cut", "is_empty")
+    def from_state(cls, state: dict, field: Text, name: str, spelling: type[Spelling] | None = None) -> "TextCodec":
+        """Return the codec that wrote `state`, before `forbid_missing`; spelled by this class, if one is given."""
+        spelling = spelling or (Subwords if "model" in state else Characters)
+        check_keys(state, *spelling.keys, "column", "length", "n_cut", "is_empty", "draw_bytes")
         length, n_cut = take_int(state, "length", 1, MAX_POSITIONS), take_int(state, "n_cut", 0)
         is_empty = take(state, "is_empty", bool)
         wanted = 1 if is_empty else field.max_length
         expect(wanted in (None, length), "'length'", length, f"{wanted}, that of the field")
         column = StringColumn.from_state(state["column"], name)
-        return cls(column, spelling.from_state(state), length, _never_drawn(field.nullable, is_empty), n_cut)
+        spelling, draw_bytes = spelling.from_state(state), take(state, "draw_bytes", bool)
+        never = _never_drawn(field.nullable, is_empty, [] if draw_bytes else spelling.byte_tokens)
+        return cls(column, spelling, length, never, n_cut)
 
     def forbid_missing(self) -> None:
         """Make MISSING illegal, not only never drawn: where no text can be missing, no probability is lost on it."""
         self.run.slots[0].transitions[START, MISSING] = -1
 
     def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        """Return tokens, shape (n_rows, length), and no free digits."""
+        """Return tokens, shape (n_rows, length), and no free digits; longer texts are cut."""
+        return self._encode(values, cut=True), np.zeros((len(values), 0), np.int32)
+
+    def encode_whole(self, values: pd.Series) -> np.ndarray:
+        """Return tokens of texts that are not cut, shape (n_rows, `length` or what the longest of them needs)."""
+        return self._encode(values, cut=False)
+
+    def _encode(self, values, cut):
         cells, missing = self.column.read(values)
         tokens, lengths = self.spelling.spell(cells)
-        tokens = to_grid(tokens, lengths, self.length)
-        ids = np.full((len(missing), self.length), END, np.int32)
+        width = self.length if cut else max(self.length, lengths.max(initial=0))
+        tokens = to_grid(tokens, lengths, width)
+        ids = np.full((len(missing), width), END, np.int32)
         ids[missing, 0] = MISSING
-        ids[~missing] = np.where(np.arange(self.length) < lengths[:, None], tokens, END)
-        return ids, np.zeros((len(ids), 0), np.int32)
+        ids[~missing] = np.where(np.arange(width) < lengths[:, None], tokens, END)
+        return ids
 
     def decode(self, ids: np.ndarray, free: np.ndarray) -> pd.Series:
         """Return the column."""
@@ -133,8 +150,8 @@ class TextCodec(FieldCodec):
         return self.spelling.read(ids[written], written.sum(axis=1))
 
 
-def _never_drawn(nullable: bool, is_empty: bool) -> list[int]:
-    return [OTHER] + ([] if nullable else [MISSING]) + ([END] if is_empty else [])
+def _never_drawn(nullable: bool, is_empty: bool, of_bytes: list[int]) -> list[int]:
+    return [OTHER, *of_bytes] + ([] if nullable else [MISSING]) + ([END] if is_empty else [])
 
 
 def _run_length(lengths: np.ndarray, wanted: int | None, min_frequency: int, max_length: int) -> int:

@@ -1,23 +1,24 @@
-"""Sampling seen from the estimators: what may be asked for, and records that a validator refuses drawn anew."""
+"""Records that a validator refuses, or that are copies, drawn anew; portions of records put together."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from numbers import Real
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ._validation import is_int
+from ._copies import Copies
 
 PORTION = 10_000  # records that are drawn and judged together, at most
 LEAST = 64  # and at least
 N_REASONS = 5  # that a SamplingError tells
+FEW_COPIES, MOST_COPIED = 1_000, 0.95  # copies among the drawn records, as a number and as a share, that are drawn anew
 
 
 class SamplingError(RuntimeError):
-    """More records than `max_invalid` were refused by the validator; those that it accepted until then are not lost.
+    """More records than `max_invalid` were refused by the validator, or nearly all are copies; valid ones are not lost.
 
     Attributes
     ----------
@@ -35,100 +36,39 @@ class SamplingError(RuntimeError):
 
     def __str__(self) -> str:
         return (
-            f"the validator refused {self.n_invalid:,} records, after {len(self.valid):,} valid ones, which are in `valid` of "
-            f"this error. The last reasons: {'; '.join(self.reasons)}. Raise max_invalid, or ask less of a record"
+            f"{self.n_invalid:,} records were refused, beside {len(self.valid):,} valid ones, in `valid` of this error. "
+            f"The last reasons: {'; '.join(self.reasons)}. Raise max_invalid, or ask less of a record"
         )
 
 
-def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
-    """Refuse what `sample` cannot draw."""
-    _check_count(n_samples, name)
-    if isinstance(temperature, bool) or not isinstance(temperature, Real):
-        raise TypeError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
-    if not np.isfinite(temperature) or temperature <= 0:
-        raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
-
-
-def check_choices(top_k: Any, top_p: Any, max_length: Any = None) -> None:
-    """Refuse ways to draw among fewer tokens that leave none, or are no such thing."""
-    for name, value in (("top_k", top_k), ("max_length", max_length)):
-        if value is not None:
-            _check_count(value, name)
-    if top_p is not None:
-        if isinstance(top_p, bool) or not isinstance(top_p, Real):
-            raise TypeError(f"top_p must be a number in (0, 1] or None, got {top_p!r}")
-        if not 0 < top_p <= 1:
-            raise ValueError(f"top_p must be a number in (0, 1] or None, got {top_p!r}")
-
-
-def check_prefixes(prefixes: Any, n_samples: int, validator: Any) -> None:
-    """Refuse prefixes that are no strings, or not one for each line."""
-    if prefixes is None:
-        return
-    if not isinstance(prefixes, list | tuple | np.ndarray | pd.Series) or not all(isinstance(text, str) for text in prefixes):
-        raise TypeError(f"prefix must be a string, a list of strings or None, got {prefixes!r}")
-    if len(prefixes) not in (1, n_samples):
-        raise ValueError(
-            f"got {len(prefixes)} prefixes for n_samples={n_samples}: leave n_samples out, or give one prefix for all"
-        )
-    if len(prefixes) > 1 and validator is not None:
-        raise ValueError(
-            "got a list of prefixes and a validator, whose refusals would leave a prefix without its line: give one prefix "
-            "for all, or choose among the lines of each prefix afterwards"
-        )
-
-
-class Guides:
-    """Several guides as one: what the first that restricts a row allows.
+@dataclass(frozen=True)
+class Choice:
+    """Which of the drawn records are taken.
 
     Parameters
     ----------
-    guides : list of callable
-        See `tokenizers.CharTokenizer.guides`.
+    validator : callable, optional
+        See `judge`. None: every record is valid.
+    max_invalid : int, default=1_000
+        Records that it may refuse.
+    copies : Copies, optional
+        Which records are left out before the validator sees them. None: none.
     """
 
-    def __init__(self, guides: list[Callable]):
-        self.guides = guides
-
-    def __call__(self, time: int, tokens: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
-        """Return which tokens may come next, shape (n_rows, n_tokens); None where all may."""
-        allowed = None
-        for guide in self.guides:
-            own = guide(time, tokens, rows)
-            if own is not None:
-                allowed = own if allowed is None else np.where(allowed.all(axis=1, keepdims=True), own, allowed)
-        return allowed
+    validator: Callable | None = None
+    max_invalid: int = 1_000
+    copies: Copies | None = None
 
 
-def check_validator(validator: Any, max_invalid: Any) -> None:
-    """Refuse a validator that cannot be called, and a number of invalid records that is none."""
-    if validator is not None and not callable(validator):
-        raise TypeError(f"validator must be a callable or None, got {validator!r}")
-    if not is_int(max_invalid):
-        raise TypeError(f"max_invalid must be an int >= 0, got {max_invalid!r}")
-    if max_invalid < 0:
-        raise ValueError(f"max_invalid must be an int >= 0, got {max_invalid!r}")
-
-
-def _check_count(value, name):
-    if not is_int(value):
-        raise TypeError(f"{name} must be an int >= 1, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be an int >= 1, got {value!r}")
-
-
-def draw_valid(draw: Callable[[range], Any], n_samples: int, validator: Callable, max_invalid: int) -> Iterator[Any]:
-    """Yield the first valid records of an endless sample, portion by portion, `n_samples` in all.
+def drawn(draw: Callable[[range], Iterator[Any]], n_samples: int, choice: Choice) -> Iterator[Any]:
+    """Yield the first records of an endless sample that are taken, portion by portion, `n_samples` in all.
 
     Parameters
     ----------
     draw : callable
-        Returns the records of a range of the sample: a list of str, or a frame.
+        Yields the records of a range of the sample: lists of str, or frames.
     n_samples : int
-    validator : callable
-        See `judge`.
-    max_invalid : int
-        Records that may be refused.
+    choice : Choice
 
     Yields
     ------
@@ -137,40 +77,54 @@ def draw_valid(draw: Callable[[range], Any], n_samples: int, validator: Callable
     Raises
     ------
     SamplingError
-        When one more is refused.
+        When the validator has refused too many, or nearly all are copies.
     """
+    if choice.validator is None and choice.copies is None:
+        yield from draw(range(n_samples))
+        return
     reasons: deque[str] = deque(maxlen=N_REASONS)
-    start, n_valid, n_invalid = 0, 0, 0
+    start, n_valid, n_invalid, n_copied = 0, 0, 0, 0
     while n_valid < n_samples:
-        rate = max((n_valid + 1) / (n_valid + n_invalid + 1), 0.05)
+        rate = max((n_valid + 1) / (start + 1), 0.05)
         size = int(np.clip((n_samples - n_valid) / rate, LEAST, PORTION))
-        records = draw(range(start, start + size))
-        valid, why = judge(validator, records)
-        enough = np.cumsum(valid) >= n_samples - n_valid
-        too_many = np.cumsum(~valid) > max_invalid - n_invalid
-        stop = _first(enough, size - 1) + 1
-        breach = _first(too_many, size)
+        records, found = _without_copies(joined(list(draw(range(start, start + size)))), choice.copies)
+        start, n_copied = start + size, n_copied + found
+        valid, why = judge(choice.validator, records)
+        stop = _first(np.cumsum(valid) >= n_samples - n_valid, len(valid) - 1) + 1
+        breach = _first(np.cumsum(~valid) > choice.max_invalid - n_invalid, len(valid))
         until = min(stop, breach + 1)
         valid[until:] = False
         refused = np.flatnonzero(~valid[:until])
         reasons.extend(why(place) for place in refused[-N_REASONS:])
-        start, n_valid, n_invalid = start + size, n_valid + int(valid.sum()), n_invalid + len(refused)
+        n_valid, n_invalid = n_valid + int(valid.sum()), n_invalid + len(refused)
         if breach < stop:
             raise SamplingError(n_invalid, list(reasons), _taken(records, valid))
+        if n_valid < n_samples and n_copied > max(FEW_COPIES, MOST_COPIED * start):
+            raise SamplingError(n_copied, ["they repeat texts of exclude"], _taken(records, valid))
         yield _taken(records, valid)
+
+
+def _without_copies(records, copies):
+    """Return the records that are no copies, and the number of those that are."""
+    if copies is None:
+        return records, 0
+    copied = copies.among(records)
+    return _taken(records, ~copied), int(copied.sum())
 
 
 def _first(holds, otherwise):
     return int(holds.argmax()) if holds.any() else otherwise
 
 
-def judge(validator: Callable, records: Any) -> tuple[np.ndarray, Callable[[int], str]]:
+def judge(validator: Callable | None, records: Any) -> tuple[np.ndarray, Callable[[int], str]]:
     """Return which records are valid, shape (n_records,), and a callable that tells why one is not.
 
     Lines are judged one by one. A frame is given to the validator as it is; if what comes back is not one bool per row, the
     rows are, one by one as dicts. A record is valid if the validator returns something true for it; one for which it raises is
-    not, and the error is the reason.
+    not, and the error is the reason. Without a validator all are.
     """
+    if validator is None:
+        return np.ones(len(records), bool), str
     if isinstance(records, pd.DataFrame):
         mask = _mask_of(validator, records)
         if mask is not None:

@@ -1,0 +1,74 @@
+"""What may be asked for of a sample."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._validation import is_int
+
+
+def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
+    """Refuse what `sample` cannot draw."""
+    _check_count(n_samples, name)
+    if isinstance(temperature, bool) or not isinstance(temperature, Real):
+        raise TypeError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
+    if not np.isfinite(temperature) or temperature <= 0:
+        raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
+
+
+def check_choices(top_k: Any, top_p: Any, max_length: Any = None) -> None:
+    """Refuse ways to draw among fewer tokens that leave none, or are no such thing."""
+    for name, value in (("top_k", top_k), ("max_length", max_length)):
+        if value is not None:
+            _check_count(value, name)
+    if top_p is not None:
+        if isinstance(top_p, bool) or not isinstance(top_p, Real):
+            raise TypeError(f"top_p must be a number in (0, 1] or None, got {top_p!r}")
+        if not 0 < top_p <= 1:
+            raise ValueError(f"top_p must be a number in (0, 1] or None, got {top_p!r}")
+
+
+def check_prefixes(prefixes: Any, n_samples: int, validator: Any) -> None:
+    """Refuse prefixes that are no strings, or not one for each line."""
+    if prefixes is None:
+        return
+    if not isinstance(prefixes, list | tuple | np.ndarray | pd.Series) or not all(isinstance(text, str) for text in prefixes):
+        raise TypeError(f"prefix must be a string, a list of strings or None, got {prefixes!r}")
+    if len(prefixes) not in (1, n_samples):
+        raise ValueError(
+            f"got {len(prefixes)} prefixes for n_samples={n_samples}: leave n_samples out, or give one prefix for all"
+        )
+    if len(prefixes) > 1 and validator is not None:
+        raise ValueError(
+            "got a list of prefixes and a validator, whose refusals would leave a prefix without its line: give one prefix "
+            "for all, or choose among the lines of each prefix afterwards"
+        )
+
+
+def check_validator(validator: Any, max_invalid: Any) -> None:
+    """Refuse a validator that cannot be called, and a number of invalid records that is none."""
+    if validator is not None and not callable(validator):
+        raise TypeError(f"validator must be a callable or None, got {validator!r}")
+    if not is_int(max_invalid):
+        raise TypeError(f"max_invalid must be an int >= 0, got {max_invalid!r}")
+    if max_invalid < 0:
+        raise ValueError(f"max_invalid must be an int >= 0, got {max_invalid!r}")
+
+
+def check_exclusion(exclude: Any, longer_than: Any, is_private: bool) -> None:
+    """Refuse to leave out copies where that may not be."""
+    _check_count(longer_than, "exclude_longer_than")
+    if exclude is not None and is_private:
+        raise ValueError(
+            "exclude: this model is private, and what it leaves out would tell of the records that were not to be told of: "
+            "leave exclude out"
+        )
+
+
+def _check_count(value, name):
+    if not is_int(value):
+        raise TypeError(f"{name} must be an int >= 1, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be an int >= 1, got {value!r}")

@@ -1,0 +1,242 @@
+"""What a fitted `LSTMTextModel` does with its network: sampling and scoring."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ._generative import GenerativeModel
+from ._random import seed_sequence, stream
+from ._sampling import (
+    Choice,
+    Copies,
+    Guides,
+    check_choices,
+    check_draw,
+    check_exclusion,
+    check_prefixes,
+    check_validator,
+)
+from ._training._job import core_settings
+
+CHUNK_ROWS, CHUNK_TEXTS = 16_384, 1_024  # records that are drawn at a time: those of text take longer, and are waited for
+FREE_ROWS = 1_024  # whose free digits have a stream of their own
+
+
+class TextSampling(GenerativeModel):
+    """Sampling and scoring of one network; the subclass fits it."""
+
+    def sample(
+        self,
+        n_samples: int | None = None,
+        *,
+        prefix: str | Sequence[str] | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        max_length: int | None = None,
+        validator: Callable | None = None,
+        max_invalid: int = 1_000,
+        exclude: Any = None,
+        exclude_longer_than: int = 30,
+        random_state: Any = None,
+    ) -> Any:
+        """Draw new records.
+
+        The records of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
+
+        Parameters
+        ----------
+        n_samples : int, default=None
+            None: 1, or one for each of a list of prefixes.
+        prefix : str or list of str, default=None
+            What lines begin with: the same for all, or one for each. They are drawn among all lines that begin so.
+        temperature : float, default=1.0
+            Below 1 the likelier tokens are drawn more often than they should be, above 1 less often.
+        top_k : int, default=None
+            Draw each token among so many of the likeliest only.
+        top_p : float in (0, 1], default=None
+            Draw each token among the likeliest only that have this probability together (nucleus sampling, Holtzman et al.
+            2020).
+        max_length : int, default=None
+            Tokens after which a line ends, behind its prefix at least. None: as long as the longest that was learned.
+        validator : callable, default=None
+            Records for which it does not return something true, or raises, are drawn anew. It gets lines one by one; of a
+            table a frame, for which it may return one bool per row, and, unless it does, the rows one by one as dicts.
+        max_invalid : int, default=1,000
+            Records that it may refuse.
+        exclude : what fit takes, default=None
+            Records, such as those of fit, whose texts are not to be repeated: lines that are one of these lines, or hold it,
+            are drawn anew; of a table rows of which a text is or holds one of the same column. Not where training was
+            private, which it would undo.
+        exclude_longer_than : int, default=30
+            Characters that a text of `exclude` may have and be repeated all the same.
+        random_state : int, RandomState, Generator or None, default=None
+
+        Returns
+        -------
+        records : list of str, or the container that fit was given
+            Exactly `n_samples` records.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            If an argument is not what it may be; the message names it.
+        SamplingError
+            If the validator refuses more than `max_invalid` records, or nearly all repeat texts of `exclude`; it has those
+            that were accepted.
+        """
+        check_is_fitted(self)
+        prefixes, n_samples = _prefixes_and_number(prefix, n_samples)
+        how = self._how(n_samples, prefixes, temperature, top_k, top_p, max_length, validator or exclude)
+        choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
+        return self._sampled(n_samples, seed_sequence(random_state), how, choice)
+
+    def sample_iter(
+        self,
+        n_samples: int | None = None,
+        *,
+        chunk_size: int | None = None,
+        prefix: str | Sequence[str] | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        max_length: int | None = None,
+        validator: Callable | None = None,
+        max_invalid: int = 1_000,
+        exclude: Any = None,
+        exclude_longer_than: int = 30,
+        random_state: Any = None,
+    ) -> Iterator[Any]:
+        """Draw new records as they are asked for: those of `sample`, in memory that does not grow with them.
+
+        Parameters
+        ----------
+        n_samples : int, default=None
+        chunk_size : int, default=None
+            Records that are given out together; the last chunk may have fewer. None: lines one by one, and 10,000 rows of a
+            table.
+        prefix, temperature, top_k, top_p, max_length, validator, max_invalid, exclude, exclude_longer_than, random_state
+            See `sample`.
+
+        Returns
+        -------
+        records : iterator
+            Of lines where `chunk_size` is None, of lists of them otherwise; of a table of the container that fit was given.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `sample`, before the first record is asked for.
+        SamplingError
+            As `sample`, with the valid records that were not given out yet.
+        """
+        check_is_fitted(self)
+        prefixes, n_samples = _prefixes_and_number(prefix, n_samples)
+        if chunk_size is not None:
+            check_draw(chunk_size, temperature, name="chunk_size")
+        how = self._how(n_samples, prefixes, temperature, top_k, top_p, max_length, validator or exclude)
+        choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
+        by_line = chunk_size is None and self._container is None
+        chunks = self._chunks(n_samples, 1 if by_line else chunk_size, seed_sequence(random_state), how, choice)
+        return (line for chunk in chunks for line in chunk) if by_line else chunks
+
+    def _how(self, n_samples, prefixes, temperature, top_k, top_p, max_length, choosing):
+        """Return how tokens are drawn, once all arguments are what they may be."""
+        check_draw(n_samples, temperature)
+        check_choices(top_k, top_p, max_length)
+        check_prefixes(prefixes, n_samples, choosing)
+        from .core import Draw
+
+        return Draw(temperature, top_k, top_p, self._allowed(prefixes, max_length))
+
+    def _choice(self, validator: Any, max_invalid: Any, exclude: Any, longer_than: Any) -> Choice:
+        """Return which records are taken, once all arguments are what they may be."""
+        check_validator(validator, max_invalid)
+        check_exclusion(exclude, longer_than, np.isfinite(self.epsilon_))
+        return Choice(validator, max_invalid, None if exclude is None else Copies(self._texts_of(exclude), longer_than))
+
+    def _texts_of(self, records: Any) -> Any:
+        """Return checked lines, or the columns of text of a table."""
+        records = self._check_records(records, reset=False)
+        if self._container is None:
+            return list(records)
+        return records[[column for column, field in self.tokenizer_.schema_.items() if field.kind == "text"]]
+
+    def _allowed(self, prefixes: Sequence[str] | None, max_length: int | None) -> Callable | None:
+        """Return what tells the sampler which tokens may come next; None where all may."""
+        if prefixes is None and max_length is None:
+            return None
+        if not hasattr(self.tokenizer_, "guides"):
+            name = "max_length" if prefixes is None else "prefix"
+            raise ValueError(f"{name} is for lines of text, but this model was fitted with a {type(self.tokenizer_).__name__}")
+        return Guides(self.tokenizer_.guides(prefixes, max_length))
+
+    def _draw(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[Any]:
+        return map(self.tokenizer_.decode, self._draw_ids(rows, seed, how, self._n_together))
+
+    @property
+    def _n_together(self) -> int:
+        """Records that are drawn at a time."""
+        return CHUNK_TEXTS if any(slot.repeat > 1 for slot in self.tokenizer_.grammar_.slots) else CHUNK_ROWS
+
+    def _network(self) -> tuple[Any, dict, Any]:
+        """Return grammar, weights and shape, as the core wants them."""
+        from . import core
+
+        grammar = self.tokenizer_.grammar_
+        return grammar, self._weights, core.network_shape(grammar, core_settings(self.training_))
+
+    def _draw_ids(self, rows: range, seed: np.random.SeedSequence, how: Any, n_together: int) -> Iterator[np.ndarray]:
+        """Yield token ids and free digits of a range of the rows of an endless sample, so many at a time."""
+        from . import core
+
+        sampler = core.Sampler(*self._network()) if self._weights else None
+        for start in range(rows.start, rows.stop, n_together):
+            own = range(start, min(start + n_together, rows.stop))
+            tokens = sampler.draw(stream(seed, "tokens"), own, how) if sampler else np.empty((len(own), 0), np.int32)
+            yield np.concatenate([tokens, self._draw_free(own, seed)], axis=1)
+
+    def _draw_free(self, rows: range, seed: np.random.SeedSequence) -> np.ndarray:
+        """Return free digits of rows, shape (n_rows, n_free)."""
+        key, parts = int(stream(seed, "identifiers").generate_state(1, np.uint64)[0]), []
+        for block in range(rows.start // FREE_ROWS, -(-rows.stop // FREE_ROWS)):
+            whole = range(block * FREE_ROWS, (block + 1) * FREE_ROWS)
+            parts.append(self.tokenizer_.draw_free(whole, np.random.default_rng(stream(seed, "free digits", block)), key))
+        first = rows.start // FREE_ROWS * FREE_ROWS
+        return np.concatenate(parts)[rows.start - first : rows.stop - first]
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the log-likelihood of every record.
+
+        A number scores the probability of its cell divided by the count of values of its precision in the cell (by the
+        cell's width where it has no decimal precision); a category that fit did not keep scores as `other`; identifiers
+        score 0. Of a text that is longer than what was learned, the beginning is scored.
+
+        Parameters
+        ----------
+        X : what fit takes
+
+        Returns
+        -------
+        scores : ndarray of float, shape (n_records,)
+            In nats.
+        """
+        check_is_fitted(self)
+        X = self._check_records(X, reset=False)
+        from . import core
+
+        ids = self.tokenizer_.encode(X, cut=True)
+        tokens = ids[:, : self.tokenizer_.grammar_.n_positions]
+        scores = core.log_likelihood(*self._network(), tokens) if self._weights else np.zeros(len(ids))
+        return scores - self.tokenizer_.log_cell_size(ids)
+
+
+def _prefixes_and_number(prefix, n_samples):
+    """Return prefixes as a sequence or None, and how many records are wanted."""
+    prefixes = [prefix] if isinstance(prefix, str) else prefix
+    wanted = 1 if prefixes is None or not hasattr(prefixes, "__len__") else len(prefixes)
+    return prefixes, wanted if n_samples is None else n_samples

@@ -1,0 +1,57 @@
+"""Copies of text."""
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from .._validation import is_int
+
+
+def copied_ngrams(real: Iterable[str], synthetic: Iterable[str], *, n: int = 30) -> float:
+    """Return the share of the synthetic texts' n-grams of characters that a real text holds.
+
+    A share says little alone: compare it with that of a holdout, ``copied_ngrams(real, holdout)``, which copies nothing.
+
+    Parameters
+    ----------
+    real : iterable of str
+        Such as the lines that a model was fitted on. Missing texts are left out.
+    synthetic : iterable of str
+    n : int, default=30
+        Characters of an n-gram.
+
+    Returns
+    -------
+    share : float
+        Of all n-grams of the synthetic texts, repeated ones counted as often; 0.0 where they have none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a text is not a string, or `n` not a positive int.
+
+    Examples
+    --------
+    >>> copied_ngrams(["the old house"], ["the old horse"], n=10)
+    0.5
+    """
+    if not is_int(n):
+        raise TypeError(f"n must be an int >= 1, got {n!r}")
+    if n < 1:
+        raise ValueError(f"n must be an int >= 1, got {n!r}")
+    known = set(_ngrams(real, n, "real"))
+    n_ngrams = n_copied = 0
+    for ngram in _ngrams(synthetic, n, "synthetic"):
+        n_ngrams += 1
+        n_copied += ngram in known
+    return n_copied / max(n_ngrams, 1)
+
+
+def _ngrams(texts: Iterable[str], n: int, name: str) -> Iterator[str]:
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"{name}: got one {type(texts).__name__}, expected texts; put it in a list")
+    for text in texts:
+        if isinstance(text, str):
+            yield from (text[place : place + n] for place in range(len(text) - n + 1))
+        elif not pd.isna(text):
+            raise TypeError(f"{name}: got {text!r} of type {type(text).__name__}, expected strings; convert it with str")
