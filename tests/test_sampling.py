@@ -1,14 +1,18 @@
 """Promises about what is drawn: among which tokens, and which records a validator lets through."""
 
 from collections import Counter
+from copy import copy
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from sksynth import LSTMTextModel, SamplingError, core
-from sksynth._sampling import Choice, drawn, rechunked
+from sksynth._sampling import Choice, Copies, drawn, rechunked
+from sksynth._sampling._copies import Passages
 from sksynth._sampling._records import joined, judge
 from sksynth.core._sampling import _keep_likeliest
 from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer
@@ -62,6 +66,65 @@ def test_a_validator_of_lines(lines):
     assert chosen[:50] == lines.sample(50, validator=lambda line: len(line) > 2, max_invalid=10_000, random_state=0)
 
 
+def test_lines_come_one_by_one_or_in_chunks(lines):
+    """sample_iter gives the lines of sample, one by one, or as lists where a size is given."""
+    expected = lines.sample(1200, temperature=0.9, top_k=3, random_state=0)
+    assert expected == list(lines.sample_iter(1200, temperature=0.9, top_k=3, random_state=0))
+    chunks = list(lines.sample_iter(1200, chunk_size=500, temperature=0.9, top_k=3, random_state=0))
+    assert [500, 500, 200] == list(map(len, chunks))
+    assert expected == joined(chunks)
+    with pytest.raises(ValueError, match="chunk_size must be an int >= 1, got 0"):
+        lines.sample_iter(3, chunk_size=0)
+
+
+def test_rows_of_one_model_come_in_chunks(fitted_small):
+    """sample_iter of a batch's model gives the rows of sample as frames of the size that is asked for."""
+    model = fitted_small.models_[0]
+    chunks = list(model.sample_iter(700, chunk_size=300, random_state=0))
+    assert [300, 300, 100] == list(map(len, chunks))
+    assert_frame_equal(model.sample(700, random_state=0), pd.concat(chunks, ignore_index=True))
+
+
+def test_texts_that_are_not_to_be_repeated_are_drawn_anew(lines):
+    """Of the sample, lines that are or hold a line of exclude of more than so many characters are left out; no others are."""
+    everything = lines.sample(3000, random_state=0)
+    exclude = ["aba", "bb"]
+    expected = [line for line in everything if "aba" not in line][:500]
+    assert expected != everything[:500]
+    assert expected == lines.sample(len(expected), exclude=exclude, exclude_longer_than=2, random_state=0)
+    assert everything[:500] == lines.sample(500, exclude=exclude, random_state=0)
+    both = lines.sample(20, exclude=exclude, exclude_longer_than=2, validator=lambda line: len(line) > 1, random_state=0)
+    assert both == [line for line in expected if len(line) > 1][:20]
+
+
+def test_copies_of_everything_are_an_error(lines):
+    """Where nearly all that is drawn repeats texts of exclude, sampling ends and says why."""
+    with pytest.raises(SamplingError, match="they repeat texts of exclude"):
+        lines.sample(9_000, prefix="ab", exclude=["ab"], exclude_longer_than=1, random_state=0)
+
+
+def test_a_private_model_tells_of_no_copies(lines):
+    """Exclude is refused where training was private."""
+    private = copy(lines)
+    private.epsilon_ = 1.0
+    with pytest.raises(ValueError, match="exclude: this model is private"):
+        private.sample(3, exclude=LINES)
+
+
+@given(st.lists(st.text("ab", max_size=6)), st.text("ab", max_size=12), st.integers(1, 4))
+def test_a_text_that_holds_another_is_found(texts, text, longer_than):
+    """A text is a copy if and only if a text of more than so many characters is part of it."""
+    expected = any(len(other) > longer_than and other in text for other in texts)
+    assert expected == Passages(texts, longer_than).in_text(text)
+
+
+def test_copied_rows_of_a_table():
+    """Of a table, the texts of each column are compared with those of the same column; missing cells are no texts."""
+    table = pd.DataFrame({"one": ["aaaa", "bbbb", None], "two": ["cccc", "dddd", "eeee"]})
+    found = Copies(table, 3).among(pd.DataFrame({"one": ["xaaaax", "cccc", None], "two": ["none", "bbbb", "eeee"]}))
+    assert [True, False, True] == found.tolist()
+
+
 VALIDATORS = {
     "of frames": lambda rows: rows["count"].isna() | (rows["count"] > 1),
     "of rows": lambda row: bool(pd.isna(row["count"])) or bool(row["count"] > 1),
@@ -88,7 +151,7 @@ def test_what_was_valid_is_not_lost(fitted_small):
             raise ValueError("no count")
         return bool(row["count"] == 3)
 
-    with pytest.raises(SamplingError, match=r"refused 101 records.*ValueError: no count.*Raise max_invalid") as caught:
+    with pytest.raises(SamplingError, match=r"101 records were refused.*ValueError: no count.*Raise max_invalid") as caught:
         fitted_small.sample(10_000, validator=picky, max_invalid=100, random_state=0)
     everything = fitted_small.sample(5000, random_state=0)
     refused = ~(everything["count"] == 3).fillna(False).to_numpy(bool)

@@ -247,7 +247,7 @@ def test_the_length_is_in_tokens():
     assert fit().grammar_.n_positions == max(len(pieces_of(fit(max_length=99), line)) for line in LINES)
     assert fit(["ab" * 5000, "é"], 259).grammar_.n_positions == 1000
     tokenizer = fit(max_length=2, user_defined_symbols=["to be"])
-    assert (tokenizer.n_cut_, tokenizer.decode(tokenizer.encode(["to beto be to be"]))) == (9, ["to beto be"])
+    assert (tokenizer.n_cut_, tokenizer.decode(tokenizer.encode(["to beto be to be"], cut=True))) == (9, ["to beto be"])
 
 
 def trained(lines=LINES, **parameters):
@@ -373,7 +373,7 @@ def test_the_tokenizer_is_an_estimator():
     for call in (tokenizer.encode, tokenizer.decode, tokenizer.admit):
         with pytest.raises(NotFittedError):
             call(["a"])
-    ids = tokenizer.fit(LINES).encode(LINES)
+    ids = tokenizer.fit(LINES).encode(LINES, cut=True)
     assert (ids.dtype, ids.shape) == (np.int32, (9, 5))
     assert tokenizer.admit(["ü"]) is tokenizer
     assert tokenizer.draw_free(range(2, 5), np.random.default_rng(0), 1).shape == (3, tokenizer.n_free_)

@@ -139,6 +139,78 @@ def test_continuous_floats_come_back_within_their_range_s_rounding(dtype, data):
     np.testing.assert_allclose(got, expected, rtol=0, atol=rounding)
 
 
+LONG = [
+    'a, "quoted" cell',
+    "two\nlines\r\n",
+    "👩‍🔬 🇨🇭",
+    "שלום, مرحبا",
+    "x" * 10_000,
+    "word " * 2_000,
+    "日本語" * 3_333,
+    "",
+    "\ud800 \u2581",
+]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    texts=st.lists(st.none() | st.text() | st.sampled_from(LONG), min_size=2, max_size=12),
+    others=st.lists(st.none() | st.text(), min_size=2, max_size=12),
+)
+def test_texts_lose_nothing_at_any_length(texts, others):
+    """Whatever texts a tokenizer learned from, any cells of any length come back whole from encode, beside other columns."""
+    n = min(len(texts), len(others))
+    table = pd.DataFrame(
+        {"note": pd.Series(texts[:n], dtype=object), "n": range(n), "name": pd.Series(others[:n], dtype=object)}
+    )
+    known = {"note": fields.Text(nullable=True), "name": fields.Text(8, nullable=True), "n": fields.Number(0, 99)}
+    learned = pd.DataFrame({"note": ["one note"] * 40, "n": range(40), "name": ["a name", None] * 20})
+    for tokenizer in (TableTokenizer(known).fit(learned), TableTokenizer(known, min_frequency=1).fit(table)):
+        again = tokenizer.decode(tokenizer.encode(table))
+        assert [None if pd.isna(cell) else cell for cell in again["note"]] == texts[:n]
+        assert [None if pd.isna(cell) else cell for cell in again["name"]] == others[:n]
+        cut = tokenizer.encode(table, cut=True)
+        assert cut.shape == (n, tokenizer.grammar_.n_positions + tokenizer.n_free_)
+        tokenizer.grammar_.states(cut[:, : tokenizer.grammar_.n_positions])
+
+
+def test_texts_of_a_table_share_their_pieces():
+    """Columns of text are spelled with one set of pieces, none of them of a rare text; an alphabet means characters."""
+    table = pd.DataFrame({name: [f"the {name} word{i % 3}" for i in range(60)] for name in ("one", "two", "three")})
+    table.loc[:2, "one"] = "unheard-of"
+    tokenizer = TableTokenizer({"one": fields.Text(), "two": fields.Text(), "three": fields.Text(alphabet="the wor")}).fit(
+        table
+    )
+    one, two, three = (codec.spelling for codec in tokenizer.codecs_)
+    assert one is two
+    assert " word" in one.pieces
+    assert not any("unh" in piece or "rd-" in piece for piece in one.pieces)
+    assert three.pieces == sorted("the wor")
+
+
+def test_what_is_cut_is_said(caplog):
+    """The schema has the length in tokens, the number and the share of the texts that are cut; the log says it too."""
+    table = pd.DataFrame({"note": ["ab"] * 38 + ["ab " * 50] * 2})
+    with caplog.at_level("INFO", logger="sksynth"):
+        tokenizer = TableTokenizer({"note": fields.Text(alphabet="ab ")}).fit(table)
+    field = tokenizer.schema_["note"]
+    assert (field.max_length, field.n_folded, field.cut_share) == (2, 2, 0.05)
+    assert "column 'note': 5.00 % of the texts are cut after 2 tokens" in caplog.text
+    assert "2 rows cut (5.00%)" in repr(tokenizer.schema_)
+    assert fields.Schema.from_json(tokenizer.schema_.to_json()) == tokenizer.schema_
+
+
+def test_bytes_are_never_drawn():
+    """Pieces that write one byte of a rare character are scored, never drawn: no sampled text is broken."""
+    table = pd.DataFrame({"note": ["abc"] * 50 + ["é", "日本"]})
+    tokenizer = TableTokenizer({"note": fields.Text()}).fit(table)
+    (slot,) = tokenizer.grammar_.slots
+    spelling = tokenizer.codecs_[0].spelling
+    assert 256 == len(spelling.byte_tokens)
+    assert slot.unsampled[spelling.byte_tokens].all()
+    assert tokenizer.decode(tokenizer.encode(table)).equals(table)
+
+
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
 def test_drawn_tokens_and_digits_decode_within_the_schema(seed):

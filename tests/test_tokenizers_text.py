@@ -143,9 +143,10 @@ def test_lines_come_in_any_container(container):
 
 
 def test_long_lines_are_cut():
-    """Lines are cut at max_length, else at 1,000, and fit says how many were."""
+    """Where asked for, lines are cut at max_length, else at 1,000, and fit says how many; else they come back whole."""
     tokenizer = CharTokenizer(max_length=2).fit(LINES)
-    assert tokenizer.decode(tokenizer.encode(LINES)) == ["to", "or", "", "to"]
+    assert tokenizer.decode(tokenizer.encode(LINES, cut=True)) == ["to", "or", "", "to"]
+    assert tokenizer.decode(tokenizer.encode(LINES)) == LINES
     assert (tokenizer.n_cut_, CharTokenizer().fit(["a" * 3000]).grammar_.n_positions) == (3, 1000)
 
 

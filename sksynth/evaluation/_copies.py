@@ -33,7 +33,7 @@ def copied_ngrams(real: Iterable[str], synthetic: Iterable[str], *, n: int = 30)
     Examples
     --------
     >>> copied_ngrams(["the old house"], ["the old horse"], n=10)
-    0.5
+    0.25
     """
     if not is_int(n):
         raise TypeError(f"n must be an int >= 1, got {n!r}")
