@@ -33,12 +33,12 @@ from ._private import (
 from ._random import seed_sequence, stream
 from ._text_sampling import TextSampling
 from ._training._checkpoints import Folder
-from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train
+from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train, training_ids
 from ._training._progress import supervised
 from ._training._watch import Watch
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
 from .privacy._ledger import Ledger
-from .tokenizers import SentencePieceTokenizer, TableTokenizer
+from .tokenizers import SentencePieceTokenizer, StreamTokenizer, TableTokenizer
 
 
 class LSTMTextModel(TextSampling):
@@ -110,6 +110,10 @@ class LSTMTextModel(TextSampling):
         not steps.
     warm_start : bool, default=False
         `fit` of a fitted model trains its network further, on the rows of X, rather than a new one.
+    packing : {"rows", "stream"}, default="rows"
+        What the network is trained on. "rows": records, each from its beginning to its end. "stream": sequences of 128 tokens
+        that are cut from all lines, one after the other, for lines that are documents of hundreds of tokens; a record of
+        `history_` and of `validation_fraction` is then such a sequence. Not in private training, where a line is a record.
     jit_compile : bool or "auto", default="auto"
         Compile the recurrence and the heads with XLA, which takes a few seconds and makes steps faster. "auto": where
         training is long enough to repay it; on a GPU the LSTM layer of Keras is used instead.
@@ -187,6 +191,7 @@ class LSTMTextModel(TextSampling):
         overwrite: bool = False,
         callbacks: Sequence | None = None,
         warm_start: bool = False,
+        packing: str = "rows",
         jit_compile: bool | str = "auto",
         random_state: Any = None,
         verbose: int = 0,
@@ -214,6 +219,7 @@ class LSTMTextModel(TextSampling):
         self.overwrite = overwrite
         self.callbacks = callbacks
         self.warm_start = warm_start
+        self.packing = packing
         self.jit_compile = jit_compile
         self.random_state = random_state
         self.verbose = verbose
@@ -313,9 +319,8 @@ class LSTMTextModel(TextSampling):
         weights, pinned = grown_weights(self, grown.tokenizer_)
         past = self.history_.to_dict("records")
         seed = stream(seed, "further", len(past))
-        return grown, Job(
-            grown.tokenizer_.encode(X, cut=True), seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass
-        )
+        ids = training_ids(grown.tokenizer_, X)
+        return grown, Job(ids, seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass)
 
     def _run(self, job: Job, started: float) -> "LSTMTextModel":
         """Train on a job, watched."""
@@ -348,8 +353,10 @@ class LSTMTextModel(TextSampling):
             tokenizer = clone(self.tokenizer)
         else:
             tokenizer = SentencePieceTokenizer() if self._container is None else TableTokenizer()
+        if self.packing == "stream":
+            tokenizer = StreamTokenizer(tokenizer)
         self.tokenizer_, self.epsilon_, self.delta_ = tokenizer.fit(X), np.inf, 0.0
-        return self.tokenizer_.encode(X, cut=True)
+        return training_ids(self.tokenizer_, X)
 
     def _fit_privately(self, X: Any) -> tuple[np.ndarray, PrivatePlan]:
         """Fit the tokenizer on what is public or released, plan training, say what is spent; return token ids and plan."""
@@ -396,6 +403,7 @@ class LSTMTextModel(TextSampling):
         check_checkpoints(self)
         check_callbacks(self)
         check_choice(self, "jit_compile", (True, False, "auto"))
+        check_choice(self, "packing", ("rows", "stream"))
         for name in ("epsilon", "noise_multiplier"):
             check_real(self, name, low=0.0, closed="neither", optional=True)
         check_real(self, "delta", low=0.0, high=1.0, closed="neither", optional=True)
@@ -406,6 +414,10 @@ class LSTMTextModel(TextSampling):
                 "one of them"
             )
         if self.epsilon is not None or self.noise_multiplier is not None:
+            if self.packing == "stream":
+                raise ValueError(
+                    "packing='stream' cuts lines to pieces, but with epsilon a line is a record: set packing='rows'"
+                )
             check_budget(self)
         elif self.delta is not None:
             raise ValueError(

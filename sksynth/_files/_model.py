@@ -13,7 +13,7 @@ from .._private import PrivatePlan
 from .._state import check_keys, expect, take
 from .._training._checkpoints import HISTORY, PLAN, SETTINGS, TOKENIZER, Folder, refuse_differences
 from .._training._history import history_frame, history_from_csv, history_to_csv
-from .._training._job import Job
+from .._training._job import Job, training_grammar, training_ids
 from .._validation import Container
 from ..persistence import ModelFileError
 from ..tokenizers import TOKENIZERS
@@ -133,7 +133,7 @@ def take_up(model: Any, records: Any, folder: Folder, seed: np.random.SeedSequen
         plan = PrivatePlan(**folder.state(PLAN)) if settings["data"] is None else None
         seed = seed if settings["seed"] is None else seed_from(settings["seed"])
         set_facts(model, settings["facts"])
-    ids = model.tokenizer_.encode(model._as_encoded(records), cut=True)
+    ids = training_ids(model.tokenizer_, model._as_encoded(records))
     if plan is None:
         refuse_differences(folder.path, settings["data"], _data(ids))
     return Job(ids, seed, plan, folder)
@@ -184,7 +184,7 @@ def from_files(cls: type, files: Mapping[str, bytes], trusted: Any = ()) -> Any:
     with persistence.reading(HISTORY):
         history = history_from_csv(persistence.content_in(files, HISTORY))
     tokenizer = tokenizer_from(persistence.state_in(files, TOKENIZER), trusted)
-    return _assembled(cls, settings, tokenizer, kept["weights"], training, history, trusted)
+    return _assembled(cls, settings, tokenizer, tokenizer.grammar_, kept["weights"], training, history, trusted)
 
 
 def from_folder(cls: type, folder: Folder, trusted: Any = ()) -> Any:
@@ -199,13 +199,14 @@ def from_folder(cls: type, folder: Folder, trusted: Any = ()) -> Any:
                 raise ModelFileError("no epoch is over yet: call fit with this checkpoint_dir, which goes on there")
             state, weights = found
         history = history_frame(state["records"])
-        model = _assembled(cls, settings, tokenizer, weights, state["training"], history, trusted)
+        trained = training_grammar(tokenizer)
+        model = _assembled(cls, settings, tokenizer, trained, weights, state["training"], history, trusted)
         model._n_steps = take(state, "n_steps", int)
         return model
 
 
-def _assembled(cls, settings, tokenizer, weights, training, history, trusted):
-    """Return a fitted model of its parts, once they fit each other."""
+def _assembled(cls, settings, tokenizer, grammar, weights, training, history, trusted):
+    """Return a fitted model of its parts, once they fit each other; weights are of a network of this grammar."""
     from .. import core
 
     model = estimator_from(cls, settings["params"], (*TOKENIZERS, *trusted))
@@ -216,8 +217,9 @@ def _assembled(cls, settings, tokenizer, weights, training, history, trusted):
     model.n_parameters_, model.callbacks_, model.interrupted_ = 0, [], False
     if tokenizer.grammar_.n_positions:
         chosen = core.checked_settings(training, len(weights))
-        shape = core.network_shape(tokenizer.grammar_, chosen)
-        core.check_weights(tokenizer.grammar_, shape, weights)
+        shape = core.network_shape(grammar, chosen)
+        core.check_weights(grammar, shape, weights)
+        weights = core.fitted_to(weights, tokenizer.grammar_)
         model.n_parameters_ = core.n_parameters(shape)
     elif weights:
         raise ModelFileError(f"got weights {sorted(weights)[:3]} for a tokenizer that has nothing to learn")

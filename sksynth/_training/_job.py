@@ -77,8 +77,20 @@ def settings_for(model: Any, job: Job, gpu: bool = False, seconds: float = np.in
     """Return the settings that a model is trained with on a job, in so many seconds."""
     if job.plan is not None:
         return job.plan.settings | job.plan.mechanism
-    grammar = model.tokenizer_.grammar_
+    grammar = training_grammar(model.tokenizer_)
     return choose_settings(model, len(job.ids), grammar, gpu=gpu, one_pass=job.one_pass, seconds=seconds) | job.pinned
+
+
+def training_grammar(tokenizer: Any) -> Any:
+    """Return the grammar of what a network is trained on, which may be other than records."""
+    return getattr(tokenizer, "training_grammar_", tokenizer.grammar_)
+
+
+def training_ids(tokenizer: Any, records: Any) -> np.ndarray:
+    """Return the token ids that a network is trained on."""
+    if hasattr(tokenizer, "training_ids"):
+        return tokenizer.training_ids(records)
+    return tokenizer.encode(records, cut=True)
 
 
 def n_epochs(model: Any, job: Job) -> int:
@@ -126,7 +138,7 @@ def _portable(error, owner):
 def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> None:
     """Train a model on a job; set its `history_` whatever ends it, and its weights where it has learned anything."""
     found = None if job.folder is None else job.folder.last()
-    grammar = model.tokenizer_.grammar_
+    grammar = training_grammar(model.tokenizer_)
     model.training_, model.callbacks_, model.n_parameters_ = {}, [], 0
     if not grammar.n_positions:
         model.training_ = settings_for(model, job) if found is None else found["training"]
@@ -155,7 +167,7 @@ def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> No
         core.release(model.callbacks_)
         model._n_steps = run.n_steps
     if weights is not None:
-        model._weights = weights
+        model._weights = core.fitted_to(weights, model.tokenizer_.grammar_)
 
 
 def _weights(model, job, run, watch):
@@ -171,7 +183,9 @@ def _weights(model, job, run, watch):
         return job.weights  # None where nothing was learned before
     if job.folder is not None:
         run.keep = lambda progress: job.folder.write_epoch(progress, model.training_)
-    grammar, settings = model.tokenizer_.grammar_, core_settings(model.training_)
+    grammar, settings = training_grammar(model.tokenizer_), core_settings(model.training_)
+    if run.weights is not None:
+        run.weights = core.fitted_to(run.weights, grammar)
     tokens = job.ids[:, : grammar.n_positions]
     if job.plan is None:
         return core.train(grammar, tokens, settings, job.seed, run)

@@ -6,7 +6,7 @@ quiet_import()
 
 from ._callbacks import callback_error, release, split_callbacks  # noqa: E402
 from ._dp_sgd import Mechanism, train_privately  # noqa: E402
-from ._growth import grown_weights  # noqa: E402
+from ._growth import fitted_to, grown_weights  # noqa: E402
 from ._run import EpochState, Progress, Run  # noqa: E402
 from ._sampling import Draw, Sampler  # noqa: E402
 from ._scoring import log_likelihood  # noqa: E402
@@ -32,6 +32,7 @@ __all__ = [
     "check_weights",
     "checked_settings",
     "device_name",
+    "fitted_to",
     "grown_weights",
     "log_likelihood",
     "n_parameters",

@@ -40,6 +40,27 @@ def grown_weights(weights: dict[str, np.ndarray], before: Grammar, after: Gramma
     return {name: value for name, value in weights.items() if not name.startswith(BY_GROUP)} | _join(grown, layout)
 
 
+def fitted_to(weights: dict[str, np.ndarray], grammar: Grammar) -> dict[str, np.ndarray]:
+    """Return weights whose priors rule out what a grammar forbids, and nothing else.
+
+    What was ruled out in a state, and is not any more, gets the largest prior that its token has in another.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+        Never written to.
+    grammar : Grammar
+        Of the same slots, tokens and states; in number of positions and in what is legal it may differ.
+    """
+    fitted, layout = dict(weights), Layout(grammar)
+    legal = layout.pad([np.where(slot.transitions >= 0, 0.0, ILLEGAL) for slot in grammar.slots], ILLEGAL)
+    for index, table in enumerate(legal):
+        prior = weights[f"prior_{index}"]
+        known = np.where(prior > ILLEGAL / 2, prior, prior.max(axis=1, keepdims=True))
+        fitted[f"prior_{index}"] = np.where(table > ILLEGAL / 2, known, ILLEGAL)
+    return fitted
+
+
 def _check_growth(before, after):
     """Refuse a grammar that is not the other with more tokens."""
     runs = [[run.n_positions for run in grammar.runs] for grammar in (before, after)]

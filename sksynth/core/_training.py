@@ -16,8 +16,9 @@ from ._network import NetworkShape
 from ._quiet import refuse_fork
 from ._run import Run
 
-SCORING_ROWS = 576  # of a scoring chunk, padded; a multiple of all usual row blocks of matrix kernels, so that a row gets
-# the same bits at any place of a chunk
+SCORING_ROWS = 576  # of a scoring chunk, padded, at most; a multiple of all usual row blocks of matrix kernels, so that a row
+# gets the same bits at any place of a chunk
+SCORING_LOGITS = 2**25  # of a chunk, at most, about
 LOOPS = ("graph", "xla", "keras")
 REACHES = 4  # lengths to which rows of text are read
 
@@ -173,14 +174,21 @@ def scoring_chunks(layout: Layout, rows: np.ndarray) -> Iterator[tuple[np.ndarra
 
     The rows of a chunk are read up to the same place, `reach`, which depends on nothing but the row.
     """
+    size = _scoring_rows(layout.groups)
     reaches = _rounded(layout.lengths(rows), len(layout.order)) if has_text(layout.groups) else np.full(len(rows), 1)
     for reach in np.unique(reaches).tolist():
         own = np.flatnonzero(reaches == reach)
-        for start in range(0, len(own), SCORING_ROWS):
-            which = own[start : start + SCORING_ROWS]
-            weight = (np.arange(SCORING_ROWS) < len(which)).astype(np.float32)
-            filled = np.append(which, np.repeat(which[:1], SCORING_ROWS - len(which)))
+        for start in range(0, len(own), size):
+            which = own[start : start + size]
+            weight = (np.arange(size) < len(which)).astype(np.float32)
+            filled = np.append(which, np.repeat(which[:1], size - len(which)))
             yield which, (rows[filled], layout.order, np.int32(reach), weight)
+
+
+def _scoring_rows(groups):
+    """Return the number of rows of a chunk: so many that their logits take a bounded room."""
+    logits = sum(group.n_positions * group.n_tokens for group in groups)
+    return next((rows for rows in (SCORING_ROWS, 288, 144, 96, 48) if rows * logits <= SCORING_LOGITS), 24)
 
 
 def _rounded(lengths, whole):

@@ -2,9 +2,10 @@
 
 from ._char import CharTokenizer
 from ._sentencepiece import SentencePieceTokenizer
+from ._stream import StreamTokenizer
 from ._table import TableTokenizer
 
-__all__ = ["CharTokenizer", "SentencePieceTokenizer", "TableTokenizer"]
+__all__ = ["CharTokenizer", "SentencePieceTokenizer", "StreamTokenizer", "TableTokenizer"]
 
-TOKENIZERS = (TableTokenizer, CharTokenizer, SentencePieceTokenizer)
+TOKENIZERS = (TableTokenizer, CharTokenizer, SentencePieceTokenizer, StreamTokenizer)
 """Those that files of models may name."""

@@ -1,0 +1,165 @@
+"""Lines of text in one stream, cut into sequences of one length for training."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from .._grammar import MISSING, Grammar, Run, Slot
+from .._state import check_keys, expect, reading_state, take, take_int
+from .._validation import check_int
+from ._char import CharTokenizer
+from ._lines import LineTokenizer, check_lines
+from ._sentencepiece import SentencePieceTokenizer
+from ._text import END
+
+__all__ = ["StreamTokenizer"]
+
+BEGIN, START, RUNNING, ENDED = range(4)  # states: before the first token, at the start of a line, within one, behind it
+SPELLERS = {cls.__name__: cls for cls in (CharTokenizer, SentencePieceTokenizer)}
+
+
+class StreamTokenizer(BaseEstimator):
+    """Lines of text <-> token ids, as another tokenizer has them; for training, sequences of one length cut from all lines.
+
+    All lines are one stream, an end after each; it is cut into sequences of `sequence_length` tokens, each of which begins
+    with the last token of the one before it. So nothing is padded, nothing is cut off, and what is learned within a line
+    reaches over as many tokens. A line that is scored or sampled begins with the end of another.
+
+    Parameters
+    ----------
+    tokenizer : CharTokenizer or SentencePieceTokenizer
+        Its `max_length` bounds what is scored and sampled, not what is learned from.
+    sequence_length : int, default=128
+        Tokens that the network reads in one go in training.
+
+    Attributes
+    ----------
+    tokenizer_ : tokenizer
+        The fitted clone of `tokenizer`.
+    vocabulary_ : list of str
+        That of `tokenizer_`.
+    grammar_ : Grammar
+        Of a line: an end, then what `tokenizer_` says.
+    training_grammar_ : Grammar
+        Of a sequence.
+    n_cut_ : int
+        Number of lines that are longer than what is sampled.
+    n_free_ : int
+        Number of free digits: 0.
+    """
+
+    def __init__(self, tokenizer: LineTokenizer, sequence_length: int = 128):
+        self.tokenizer = tokenizer
+        self.sequence_length = sequence_length
+
+    def fit(self, lines: Sequence[str], y: None = None) -> "StreamTokenizer":
+        """Fit the other tokenizer.
+
+        Parameters
+        ----------
+        lines : sequence of str, shape (n_lines,)
+        y : ignored
+
+        Returns
+        -------
+        self : StreamTokenizer
+
+        Raises
+        ------
+        ValueError, TypeError
+            As the other tokenizer; if it is none of lines.
+        """
+        check_int(self, "sequence_length", low=2)
+        if not isinstance(self.tokenizer, LineTokenizer):
+            raise TypeError(
+                f"packing='stream' is for lines that CharTokenizer or SentencePieceTokenizer reads, got {self.tokenizer!r}: "
+                "pass one of them as tokenizer, or leave packing='rows'"
+            )
+        return self._set_tokenizer(clone(self.tokenizer).fit(lines))
+
+    def _set_tokenizer(self, tokenizer: LineTokenizer) -> "StreamTokenizer":
+        self.tokenizer_, self.vocabulary_ = tokenizer, tokenizer.vocabulary_
+        self.n_cut_, self.n_free_ = tokenizer.n_cut_, 0
+        (slot,) = tokenizer.grammar_.slots
+        self.grammar_ = _grammar(slot, slot.repeat + 1, after_end=ENDED)
+        self.training_grammar_ = _grammar(slot, self.sequence_length, after_end=START)
+        return self
+
+    def training_ids(self, lines: Sequence[str]) -> np.ndarray:
+        """Return the sequences that are cut from lines, shape (n_sequences, sequence_length), int32.
+
+        The last one is filled up from the beginning of the stream.
+        """
+        tokens, lengths = self.tokenizer_.codec_.spelling.spell(check_lines(lines).tolist())
+        ends = np.cumsum(lengths)
+        stream = np.insert(tokens, np.append(0, ends), END).astype(np.int32)
+        step = self.sequence_length - 1
+        n_sequences = max(-(-(len(stream) - 1) // step), 1)
+        return np.lib.stride_tricks.sliding_window_view(np.resize(stream, n_sequences * step + 1), step + 1)[::step]
+
+    def admit(self, lines: Sequence[str]) -> "StreamTokenizer":
+        """Return this tokenizer, see `CharTokenizer.admit`."""
+        self.tokenizer_.admit(lines)
+        return self
+
+    def encode(self, lines: Sequence[str], *, cut: bool = False) -> np.ndarray:
+        """Return the token ids of lines, shape (n_lines, n_positions), int32; see `CharTokenizer.encode`."""
+        return np.pad(self.tokenizer_.encode(lines, cut=cut), [(0, 0), (1, 0)], constant_values=END)
+
+    def decode(self, ids: np.ndarray) -> list[str]:
+        """Return the lines of token ids, shape (n_lines, n_positions)."""
+        return self.tokenizer_.decode(np.asarray(ids)[:, 1:])
+
+    def guides(self, prefixes: Sequence[str] | None = None, max_length: int | None = None) -> list:
+        """Return what tells which tokens may come next, see `CharTokenizer.guides`."""
+        return [_Behind(guide) for guide in self.tokenizer_.guides(prefixes, max_length)]
+
+    def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
+        """Return zeros, shape (n_lines,): tokens say everything about a line."""
+        return np.zeros(len(ids))
+
+    def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
+        """Return no free digits, shape (n_rows, 0)."""
+        return np.zeros((len(rows), 0), np.int32)
+
+    def to_state(self) -> dict:
+        """Return the fitted tokenizer as plain data, from which `from_state` makes it again."""
+        return {
+            "tokenizer": type(self.tokenizer_).__name__,
+            "state": self.tokenizer_.to_state(),
+            "sequence_length": int(self.sequence_length),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict) -> "StreamTokenizer":
+        """Return the fitted tokenizer that wrote a state; ValueError if none did."""
+        with reading_state(cls.__name__):
+            check_keys(state, "tokenizer", "state", "sequence_length")
+            name = take(state, "tokenizer", str)
+            expect(name in SPELLERS, "'tokenizer'", name, f"one of {', '.join(SPELLERS)}")
+            tokenizer = SPELLERS[name].from_state(state["state"])
+            return cls(clone(tokenizer), take_int(state, "sequence_length", 2))._set_tokenizer(tokenizer)
+
+
+class _Behind:
+    """A guide of texts that begin one position later."""
+
+    def __init__(self, guide: Callable):
+        self.guide = guide
+
+    def __call__(self, time: int, tokens: np.ndarray, rows: np.ndarray) -> Any:
+        return None if time == 0 else self.guide(time - 1, tokens[:, 1:], rows)
+
+
+def _grammar(slot: Slot, length: int, after_end: int) -> Grammar:
+    """Return the grammar of so many tokens, of which all behind an end are ends too, or of other lines."""
+    transitions = np.full((4, slot.n_tokens), RUNNING, np.int16)
+    transitions[:, MISSING] = -1
+    transitions[BEGIN, END] = START
+    transitions[[START, RUNNING], END] = after_end
+    if after_end == ENDED:
+        transitions[BEGIN, np.arange(slot.n_tokens) != END] = -1
+    transitions[ENDED] = np.where(np.arange(slot.n_tokens) == END, ENDED, -1)
+    return Grammar((Run((Slot(slot.name, transitions, slot.unsampled, repeat=length),)),))
