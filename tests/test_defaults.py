@@ -1,10 +1,14 @@
 """Promises of the settings that None and "auto" stand for."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from sksynth import LSTMTextModel
 from sksynth._grammar import Grammar, compile_slots
 from sksynth._training._defaults import CALL_SECONDS, FLOPS, choose_settings
+from sksynth.fields import Text
+from sksynth.tokenizers._text import END, TextCodec
 
 SIZES = [50, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000]
 
@@ -16,7 +20,15 @@ def grammar(n_slots=16):
 
 def settings(n_rows=10_000, n_slots=16, gpu=False, **parameters):
     """Return what is chosen for a model of these parameters."""
-    return choose_settings(LSTMTextModel(**parameters), n_rows, grammar(n_slots), gpu)
+    return choose_settings(LSTMTextModel(**parameters), np.zeros((n_rows, n_slots), np.int8), grammar(n_slots), gpu)
+
+
+def text_settings(n_lines, n_tokens, n_positions=100):
+    """Return what is chosen for lines of so many tokens each."""
+    codec = TextCodec.fit(pd.Series(["ab" * 50] * 2), Text(n_positions, alphabet="ab"), name="text", min_frequency=1)
+    ids = np.full((n_lines, n_positions), END, np.int8)
+    ids[:, :n_tokens] = np.arange(n_tokens) % 2 + 3
+    return choose_settings(LSTMTextModel(), ids, Grammar((codec.run,)))
 
 
 def test_what_is_given_is_taken():
@@ -36,6 +48,19 @@ def test_more_rows_want_fewer_epochs_and_less_dropout():
         values = [sign * one[name] for one in chosen]
         assert values == sorted(values)
         assert values[0] < values[-1]
+
+
+def test_more_text_wants_fewer_epochs_and_less_dropout():
+    """Of text the tokens count: as many of them, in more or in longer lines, want the same epochs, dropout and units."""
+    short, long = text_settings(50_000, 20), text_settings(25_000, 41)
+    assert {name: short[name] for name in ("epochs", "rnn_units")} == {name: long[name] for name in ("epochs", "rnn_units")}
+    assert short["dropout"] == pytest.approx(long["dropout"], abs=0.01)
+    chosen = [text_settings(n_lines, 40) for n_lines in (100, 2_000, 50_000, 500_000)]
+    for name, sign in (("epochs", -1), ("dropout", -1), ("rnn_units", 1)):
+        values = [sign * one[name] for one in chosen]
+        assert values == sorted(values)
+        assert values[0] < values[-1]
+    assert text_settings(5_000, 20, n_positions=30)["epochs"] == settings(5_000)["epochs"]  # names are like other columns
 
 
 @pytest.mark.parametrize("rnn_units", [16, 128, 512, 4096])

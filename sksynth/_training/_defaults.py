@@ -9,6 +9,9 @@ from .._grammar import Grammar
 
 MEDIUM_ROWS = 9_000  # 10 epochs and a tenth of dropout suit so many
 SMALL_ROWS = 3_000  # below, more units and a lower rate suit, which memorises less
+TEXT_POSITIONS = 40  # of text in a record, more than all others, from which its tokens count, not its rows
+TEXT_TOKENS = 1.2e6  # of training: 12 epochs and a tenth of dropout suit so many
+SMALL_TEXT = 3e4  # tokens below which fewer units suffice
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
 XLA_SECONDS = 12.0  # of training below which XLA's compilation does not pay
@@ -19,14 +22,14 @@ CHUNK_ROWS = 512  # of a private step, about, that are computed at a time
 
 
 def choose_settings(
-    model: Any, n_rows: int, grammar: Grammar, gpu: bool = False, one_pass: bool = False, seconds: float = np.inf
+    model: Any, ids: np.ndarray, grammar: Grammar, gpu: bool = False, one_pass: bool = False, seconds: float = np.inf
 ) -> dict[str, Any]:
     """Return every setting of `core.Settings` for a model's parameters, None replaced by what suits the table.
 
     Parameters
     ----------
     model : LSTMTextModel
-    n_rows : int
+    ids : ndarray of int, shape (n_rows, n_positions + n_free)
     grammar : Grammar
     gpu : bool, default=False
         Whether training runs on one.
@@ -39,33 +42,70 @@ def choose_settings(
     -------
     settings : dict of str to value
     """
-    given = partial(_given, model)
+    given, n_rows = partial(_given, model), len(ids)
     held_out = given("validation_fraction", 0.1 if n_rows >= 50 else 0.0)
     if one_pass or round(n_rows * held_out) in (0, n_rows):
         held_out = 0.0
     n_training = n_rows - round(n_rows * held_out)
     batch_size = given("batch_size", 256 if n_training >= 20_000 else 128 if n_training >= 5_000 else 64)
     batch_size = min(batch_size, 1 << (n_training.bit_length() - 1))
-    small = MEDIUM_ROWS / n_training  # above 1: a small table overfits, so more dropout and a slower fall of the rate
-    epochs = 1 if one_pass else given("epochs", round(float(np.clip(10 * small ** (1.1 if small > 1 else 0.5), 2, 60))))
+    usual = _for_rows(n_training)
+    if is_text(grammar):
+        usual = _for_text(n_training * _tokens_per_row(ids[:, : grammar.n_positions]))
+    epochs = 1 if one_pass else given("epochs", usual["epochs"])
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
-    units = given("rnn_units", 64 if SMALL_ROWS <= n_training < 50_000 else 128)
+    units = given("rnn_units", usual["rnn_units"])
     step_flops = 24 * batch_size * grammar.n_positions * units**2 * model.n_layers
     return {
         "embedding_dim": given("embedding_dim", 32),
         "rnn_units": units,
         "n_layers": model.n_layers,
-        "dropout": given("dropout", round(float(np.clip(0.1 * small ** (1.1 if small > 1 else 0.9), 0.0, 0.5)), 3)),
+        "dropout": given("dropout", usual["dropout"]),
         "averaging": 1.0,
         "epochs": epochs,
         "batch_size": batch_size,
-        "learning_rate": given("learning_rate", 0.004 if n_training < SMALL_ROWS else 0.006),
+        "learning_rate": given("learning_rate", usual["learning_rate"]),
         "validation_fraction": held_out,
         "monitor": model.monitor,
         "patience": model.patience if stops else None,
         "min_delta": model.min_delta,
         "steps_per_execution": 1 << int(np.log2(np.clip(CALL_SECONDS * FLOPS / max(step_flops, 1), 1, 16))),
         "loops": _loops(model.jit_compile, epochs * n_training * grammar.n_positions * units, gpu, seconds),
+    }
+
+
+def is_text(grammar: Grammar) -> bool:
+    """Say whether records are text in the first place."""
+    n_text = sum(slot.repeat for slot in grammar.slots if slot.repeat > 1)
+    return n_text >= TEXT_POSITIONS and n_text > grammar.n_positions / 2
+
+
+def _tokens_per_row(ids):
+    """Return the mean number of tokens before those that fill a row up, of a thousand rows."""
+    rows = ids[np.linspace(0, len(ids) - 1, min(len(ids), 1_000)).astype(int)]
+    changes = rows[:, 1:] != rows[:, :-1]
+    return float(np.mean(np.where(changes.any(axis=1), rows.shape[1] - changes[:, ::-1].argmax(axis=1), 1)))
+
+
+def _for_rows(n_training):
+    """Return what suits so many rows of a table."""
+    small = MEDIUM_ROWS / n_training  # above 1: a small table overfits, so more dropout and a slower fall of the rate
+    return {
+        "epochs": round(float(np.clip(10 * small ** (1.1 if small > 1 else 0.5), 2, 60))),
+        "rnn_units": 64 if SMALL_ROWS <= n_training < 50_000 else 128,
+        "dropout": round(float(np.clip(0.1 * small ** (1.1 if small > 1 else 0.9), 0.0, 0.5)), 3),
+        "learning_rate": 0.004 if n_training < SMALL_ROWS else 0.006,
+    }
+
+
+def _for_text(n_tokens):
+    """Return what suits so many tokens of text."""
+    small = TEXT_TOKENS / n_tokens
+    return {
+        "epochs": round(float(np.clip(12 * small**0.35, 2, 60))),
+        "rnn_units": 64 if n_tokens < SMALL_TEXT else 128,
+        "dropout": round(float(np.clip(0.1 * small**0.45, 0.0, 0.5)), 3),
+        "learning_rate": 0.006,
     }
 
 

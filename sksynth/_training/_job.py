@@ -78,7 +78,7 @@ def settings_for(model: Any, job: Job, gpu: bool = False, seconds: float = np.in
     if job.plan is not None:
         return job.plan.settings | job.plan.mechanism
     grammar = training_grammar(model.tokenizer_)
-    return choose_settings(model, len(job.ids), grammar, gpu=gpu, one_pass=job.one_pass, seconds=seconds) | job.pinned
+    return choose_settings(model, job.ids, grammar, gpu=gpu, one_pass=job.one_pass, seconds=seconds) | job.pinned
 
 
 def training_grammar(tokenizer: Any) -> Any:
