@@ -18,6 +18,7 @@ from ._sampling import (
     check_prefixes,
     check_validator,
 )
+from ._sources import LineSource, opened
 from ._training._job import core_settings
 
 CHUNK_ROWS, CHUNK_TEXTS = 16_384, 1_024  # records that are drawn at a time: those of text take longer, and are waited for
@@ -161,9 +162,10 @@ class TextSampling(GenerativeModel):
 
     def _texts_of(self, records: Any) -> Any:
         """Return checked lines, or the columns of text of a table."""
-        records = self._check_records(records, reset=False)
-        if self._container is None:
-            return list(records)
+        with opened(records) as records:
+            records = self._check_records(records, reset=False)
+            if self._container is None:
+                return list(records)
         return records[[column for column, field in self.tokenizer_.schema_.items() if field.kind == "text"]]
 
     def _allowed(self, prefixes: Sequence[str] | None, max_length: int | None) -> Callable | None:
@@ -226,6 +228,9 @@ class TextSampling(GenerativeModel):
             In nats.
         """
         check_is_fitted(self)
+        with opened(X) as X:
+            if isinstance(X, LineSource):
+                return np.concatenate([self.score_samples(lines) for lines in X.chunks()])
         X = self._check_records(X, reset=False)
         from . import core
 
