@@ -31,9 +31,10 @@ from ._private import (
     release,
 )
 from ._random import seed_sequence, stream
+from ._sources import LineSource, opened, token_ids
 from ._text_sampling import TextSampling
 from ._training._checkpoints import Folder
-from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train, training_ids
+from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train
 from ._training._progress import supervised
 from ._training._watch import Watch
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
@@ -225,11 +226,18 @@ class LSTMTextModel(TextSampling):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> "LSTMTextModel":
-        """Fit on a table or on lines of text.
+        r"""Fit on a table or on lines of text.
+
+        Lines need not fit into memory. A str or path is the name of a text file, plain or gzip, in UTF-8, with a line per
+        record: "\n" or "\r\n" ends it, and nothing else does. An iterable that is not its own iterator is read several times,
+        an iterator once, and copied. Beside that copy, the token ids are in the folder of temporary files (of `tempfile`;
+        TMPDIR says where) until fit ends: two bytes for each token of the longest line, times the lines. In memory are a few
+        bytes per line. What is learned is the same as of these lines in a list, to the bit.
 
         Parameters
         ----------
-        X : DataFrame or ndarray of shape (n_rows, n_columns), or list, Series or 1-D array of str
+        X : DataFrame or ndarray of shape (n_rows, n_columns), or list, Series or 1-D array of str, or path, or iterable of str
+            One line of text has to be in a list, as a str is taken for a path.
         y : ignored
 
         Returns
@@ -239,14 +247,11 @@ class LSTMTextModel(TextSampling):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or a column is not what it may be.
+            If a parameter, a column or a line is not what it may be.
+        OSError
+            If a file is not there or cannot be read, or there is no room for temporary files.
         """
-        started = time.time()
-        self._check_parameters()
-        if self.warm_start and check_fitted(self):
-            return self._go_on(X, started)
-        self._forget()
-        return self._fit(X, started)
+        return self._fit_or_go_on(X, self.warm_start)
 
     def partial_fit(self, X: Any, y: Any = None) -> "LSTMTextModel":
         """Train on more records: one pass over them, from where the network is; the first call fits.
@@ -271,13 +276,19 @@ class LSTMTextModel(TextSampling):
         RuntimeError
             If the model is private, or was loaded from a checkpoint_dir.
         """
+        return self._fit_or_go_on(X, True, one_pass=True)
+
+    def _fit_or_go_on(self, X: Any, further: bool, one_pass: bool = False) -> "LSTMTextModel":
+        """Fit, or train further where that is wanted and the model is fitted; what is made of lines on disk goes with that."""
         started = time.time()
         self._check_parameters()
-        refuse_more_training(self, "partial_fit")
-        if check_fitted(self):
-            return self._go_on(X, started, one_pass=True)
-        self._forget()
-        return self._fit(X, started, one_pass=True)
+        if one_pass:
+            refuse_more_training(self, "partial_fit")
+        further = further and check_fitted(self)
+        if not further:
+            self._forget()
+        with opened(X) as X:
+            return self._go_on(X, started, one_pass) if further else self._fit(X, started, one_pass)
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):
@@ -319,7 +330,7 @@ class LSTMTextModel(TextSampling):
         weights, pinned = grown_weights(self, grown.tokenizer_)
         past = self.history_.to_dict("records")
         seed = stream(seed, "further", len(past))
-        ids = training_ids(grown.tokenizer_, X)
+        ids = token_ids(grown.tokenizer_, X)
         return grown, Job(ids, seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass)
 
     def _run(self, job: Job, started: float) -> "LSTMTextModel":
@@ -356,7 +367,7 @@ class LSTMTextModel(TextSampling):
         if self.packing == "stream":
             tokenizer = StreamTokenizer(tokenizer)
         self.tokenizer_, self.epsilon_, self.delta_ = tokenizer.fit(X), np.inf, 0.0
-        return training_ids(self.tokenizer_, X)
+        return token_ids(self.tokenizer_, X)
 
     def _fit_privately(self, X: Any) -> tuple[np.ndarray, PrivatePlan]:
         """Fit the tokenizer on what is public or released, plan training, say what is spent; return token ids and plan."""
@@ -369,7 +380,7 @@ class LSTMTextModel(TextSampling):
             self.tokenizer_, priors = facts.fit_tokenizer()
         (plan,) = plan_training([self], [priors], facts.n_rows, ledger, self.epsilon)
         self._set_privacy(ledger, facts)
-        return self.tokenizer_.encode(self._as_encoded(X), cut=True), plan
+        return token_ids(self.tokenizer_, self._as_encoded(X)), plan
 
     def _to_files(self) -> dict[str, bytes]:
         return model_files.to_files(self)
@@ -460,6 +471,8 @@ class LSTMTextModel(TextSampling):
 
 def _is_lines(X: Any) -> bool:
     """Tell lines of text from a table; one-dimensional numbers are neither and left to `check_table` to refuse."""
+    if isinstance(X, LineSource):
+        return True
     if isinstance(X, pd.Series):
         return X.dtype == object or isinstance(X.dtype, pd.StringDtype)
     if isinstance(X, np.ndarray):

@@ -1,9 +1,11 @@
 """What a fitted `LSTMTextModel` does with its network: sampling and scoring."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ._generative import GenerativeModel
@@ -11,13 +13,18 @@ from ._random import seed_sequence, stream
 from ._sampling import (
     Choice,
     Copies,
+    Given,
     Guides,
     check_choices,
     check_draw,
     check_exclusion,
+    check_given,
     check_prefixes,
     check_validator,
+    choosing,
+    frame_of_given,
 )
+from ._sources import LineSource, opened
 from ._training._job import core_settings
 
 CHUNK_ROWS, CHUNK_TEXTS = 16_384, 1_024  # records that are drawn at a time: those of text take longer, and are waited for
@@ -31,6 +38,7 @@ class TextSampling(GenerativeModel):
         self,
         n_samples: int | None = None,
         *,
+        given: Any = None,
         prefix: str | Sequence[str] | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -49,7 +57,11 @@ class TextSampling(GenerativeModel):
         Parameters
         ----------
         n_samples : int, default=None
-            None: 1, or one for each of a list of prefixes.
+            None: 1, or one for each of a list of prefixes or of the rows of a frame that is given.
+        given : dict of column to value, or DataFrame, default=None
+            Cells of some columns of a table, missing ones included: the others are drawn in their context. A dict holds for
+            all rows, a frame has a row for each, whose index the sample keeps. Not where training was private, which reads
+            columns in one order only.
         prefix : str or list of str, default=None
             What lines begin with: the same for all, or one for each. They are drawn among all lines that begin so.
         temperature : float, default=1.0
@@ -90,16 +102,19 @@ class TextSampling(GenerativeModel):
             that were accepted.
         """
         check_is_fitted(self)
-        prefixes, n_samples = _prefixes_and_number(prefix, n_samples)
-        how = self._how(n_samples, prefixes, temperature, top_k, top_p, max_length, validator or exclude)
+        prefixes, n_samples = _prefixes_and_number(prefix, n_samples, given)
+        way = self._way(n_samples, given, prefixes, temperature, top_k, top_p, max_length, choosing(validator, exclude))
         choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
-        return self._sampled(n_samples, seed_sequence(random_state), how, choice)
+        records = self._sampled(n_samples, seed_sequence(random_state), way, choice)
+        is_indexed = isinstance(given, pd.DataFrame) and isinstance(records, pd.DataFrame)
+        return records.set_axis(given.index) if is_indexed else records
 
     def sample_iter(
         self,
         n_samples: int | None = None,
         *,
         chunk_size: int | None = None,
+        given: Any = None,
         prefix: str | Sequence[str] | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -135,23 +150,44 @@ class TextSampling(GenerativeModel):
             As `sample`, with the valid records that were not given out yet.
         """
         check_is_fitted(self)
-        prefixes, n_samples = _prefixes_and_number(prefix, n_samples)
+        prefixes, n_samples = _prefixes_and_number(prefix, n_samples, given)
         if chunk_size is not None:
             check_draw(chunk_size, temperature, name="chunk_size")
-        how = self._how(n_samples, prefixes, temperature, top_k, top_p, max_length, validator or exclude)
+        way = self._way(n_samples, given, prefixes, temperature, top_k, top_p, max_length, choosing(validator, exclude))
         choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
         by_line = chunk_size is None and self._container is None
-        chunks = self._chunks(n_samples, 1 if by_line else chunk_size, seed_sequence(random_state), how, choice)
+        chunks = self._chunks(n_samples, 1 if by_line else chunk_size, seed_sequence(random_state), way, choice)
         return (line for chunk in chunks for line in chunk) if by_line else chunks
 
-    def _how(self, n_samples, prefixes, temperature, top_k, top_p, max_length, choosing):
-        """Return how tokens are drawn, once all arguments are what they may be."""
+    def _way(self, n_samples, given, prefixes, temperature, top_k, top_p, max_length, choosing):
+        """Return how records are drawn, once all arguments are what they may be."""
         check_draw(n_samples, temperature)
         check_choices(top_k, top_p, max_length)
         check_prefixes(prefixes, n_samples, choosing)
+        check_given(given, n_samples, choosing)
         from .core import Draw
 
-        return Draw(temperature, top_k, top_p, self._allowed(prefixes, max_length))
+        draw = Draw(temperature, top_k, top_p, allowed=self._allowed(prefixes, max_length))
+        if given is None:
+            return _Way(draw)
+        columns = self._given(given)
+        return _Way(replace(draw, first=columns.first, given=columns.tokens), columns)
+
+    def _given(self, given: Any) -> Given:
+        """Return given cells as the sampler wants them."""
+        frame = frame_of_given(given)
+        if self._container is None:
+            raise ValueError("given is for tables, but this model was fitted on lines of text: see prefix")
+        if not hasattr(self.tokenizer_, "given"):
+            raise ValueError(
+                f"given needs a TableTokenizer, but this model was fitted with a {type(self.tokenizer_).__name__}"
+            )
+        if len(self.tokenizer_.grammar_.runs) > 1 and not self.training_["context"]:
+            raise ValueError(
+                "given: this model is private, and private training reads columns in one order only: fit without epsilon, or "
+                "choose among the rows of a larger sample"
+            )
+        return Given(*self.tokenizer_.given(frame))
 
     def _choice(self, validator: Any, max_invalid: Any, exclude: Any, longer_than: Any) -> Choice:
         """Return which records are taken, once all arguments are what they may be."""
@@ -161,9 +197,10 @@ class TextSampling(GenerativeModel):
 
     def _texts_of(self, records: Any) -> Any:
         """Return checked lines, or the columns of text of a table."""
-        records = self._check_records(records, reset=False)
-        if self._container is None:
-            return list(records)
+        with opened(records) as records:
+            records = self._check_records(records, reset=False)
+            if self._container is None:
+                return list(records)
         return records[[column for column, field in self.tokenizer_.schema_.items() if field.kind == "text"]]
 
     def _allowed(self, prefixes: Sequence[str] | None, max_length: int | None) -> Callable | None:
@@ -176,7 +213,11 @@ class TextSampling(GenerativeModel):
         return Guides(self.tokenizer_.guides(prefixes, max_length))
 
     def _draw(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[Any]:
-        return map(self.tokenizer_.decode, self._draw_ids(rows, seed, how, self._n_together))
+        start = rows.start
+        for ids in self._draw_ids(rows, seed, how.draw, self._n_together):
+            records = self.tokenizer_.decode(ids)
+            yield records if how.given is None else how.given.put_into(records, start)
+            start += len(ids)
 
     @property
     def _n_together(self) -> int:
@@ -194,7 +235,7 @@ class TextSampling(GenerativeModel):
         """Yield token ids and free digits of a range of the rows of an endless sample, so many at a time."""
         from . import core
 
-        sampler = core.Sampler(*self._network()) if self._weights else None
+        sampler = core.Sampler(*self._network(), first=how.first) if self._weights else None
         for start in range(rows.start, rows.stop, n_together):
             own = range(start, min(start + n_together, rows.stop))
             tokens = sampler.draw(stream(seed, "tokens"), own, how) if sampler else np.empty((len(own), 0), np.int32)
@@ -226,6 +267,9 @@ class TextSampling(GenerativeModel):
             In nats.
         """
         check_is_fitted(self)
+        with opened(X) as X:
+            if isinstance(X, LineSource):
+                return np.concatenate([self.score_samples(lines) for lines in X.chunks()])
         X = self._check_records(X, reset=False)
         from . import core
 
@@ -235,8 +279,18 @@ class TextSampling(GenerativeModel):
         return scores - self.tokenizer_.log_cell_size(ids)
 
 
-def _prefixes_and_number(prefix, n_samples):
+@dataclass(frozen=True)
+class _Way:
+    """How records are drawn: tokens, and what is given."""
+
+    draw: Any
+    given: Given | None = None
+
+
+def _prefixes_and_number(prefix, n_samples, given):
     """Return prefixes as a sequence or None, and how many records are wanted."""
     prefixes = [prefix] if isinstance(prefix, str) else prefix
+    if n_samples is None and isinstance(given, pd.DataFrame):
+        return prefixes, len(given)
     wanted = 1 if prefixes is None or not hasattr(prefixes, "__len__") else len(prefixes)
     return prefixes, wanted if n_samples is None else n_samples

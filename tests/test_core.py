@@ -19,7 +19,7 @@ from sksynth.core._layout import Layout
 from sksynth.core._sampling import BLOCK_ROWS
 
 SETTINGS = core.Settings(
-    embedding_dim=8, rnn_units=16, n_layers=1, dropout=0.1, averaging=1.0, epochs=20,
+    embedding_dim=8, rnn_units=16, n_layers=1, dropout=0.1, averaging=1.0, context=0.0, epochs=20,
     batch_size=64, learning_rate=0.03, validation_fraction=0.2, monitor="val_loss", patience=None, min_delta=0.0,
     steps_per_execution=8, loops="graph",
 )  # fmt: skip
@@ -207,19 +207,22 @@ N_DRAWN = 4096  # rows of a chunk
 N_CHUNKS = 5
 
 
-def sampling_probabilities(weights, shape, temperature):
+def sampling_probabilities(weights, shape, temperature, first=()):
     """Return the probability of each row of `SAMPLED`, place by place: unsampled tokens left out, the rest sharpened."""
-    likelihood = np.exp(core.log_likelihood(GRAMMAR, weights, shape, LEGAL))
+    layout = Layout(GRAMMAR)
+    positions = layout.positions(first)
+    likelihood = np.exp(-losses(weights, shape, LEGAL, layout.order[positions]))
+    legal, sampled = LEGAL[:, positions], SAMPLED[:, positions]
     probability = np.ones(len(SAMPLED))
     for n in range(LEGAL.shape[1]):
-        beginnings = {tuple(row) for row in SAMPLED[:, : n + 1]}
-        shares = {row: likelihood[(LEGAL[:, : n + 1] == row).all(axis=1)].sum() for row in beginnings}
+        beginnings = {tuple(row) for row in sampled[:, : n + 1]}
+        shares = {row: likelihood[(legal[:, : n + 1] == row).all(axis=1)].sum() for row in beginnings}
         most = {row[:n]: max(s for other, s in shares.items() if other[:n] == row[:n]) for row in shares}
         sharp = {row: (share / most[row[:n]]) ** (1 / temperature) for row, share in shares.items()}
         total = Counter()
         for row, share in sharp.items():
             total[row[:n]] += share
-        probability *= [sharp[tuple(row[: n + 1])] / total[tuple(row[:n])] for row in SAMPLED]
+        probability *= [sharp[tuple(row[: n + 1])] / total[tuple(row[:n])] for row in sampled]
     return probability
 
 
@@ -247,6 +250,40 @@ def test_rows_are_drawn_with_their_likelihood(trained, temperature):
 
     assert drawn.keys() <= {tuple(row) for row in SAMPLED}
     assert p_value(np.array([drawn[tuple(row)] for row in SAMPLED], float), expected) >= 1e-6
+
+
+@pytest.mark.parametrize("first", [(2,), (1,), (0, 2), (1, 2)])
+def test_some_runs_may_be_drawn_before_the_others(trained, first):
+    """Read in another order, rows are drawn with the likelihood that they have in it, and come back in their own order."""
+    expected = sampling_probabilities(*trained, 1.0, first) * N_CHUNKS * N_DRAWN
+    sampler = core.Sampler(GRAMMAR, *trained, first=first)
+
+    rows = sampler.draw(np.random.SeedSequence(0), range(N_CHUNKS * N_DRAWN), core.Draw(first=first))
+
+    drawn = Counter(map(tuple, rows.tolist()))
+    assert drawn.keys() <= {tuple(row) for row in SAMPLED}
+    assert p_value(np.array([drawn[tuple(row)] for row in SAMPLED], float), expected) >= 1e-6
+
+
+def test_others_are_drawn_in_the_context_of_given_tokens(trained):
+    """With the tokens of some runs given, for all rows or row by row, the others have their conditional likelihood."""
+    probability, first = sampling_probabilities(*trained, 1.0, (1, 2)), (1, 2)
+    sampler, seed = core.Sampler(GRAMMAR, *trained, first=first), np.random.SeedSequence(0)
+    given = np.array([[2, 3, 1, 0], [3, 1, 0, 0]], np.int32)  # month, day, both of the note
+
+    def draw(tokens):
+        return sampler.draw(seed, range(N_DRAWN), core.Draw(first=first, given=tokens))
+
+    rows = draw(given[np.arange(N_DRAWN) % 2])
+
+    for which, tokens in enumerate(given):
+        own = rows[which::2]
+        assert (own[:, MONTH:] == tokens).all()
+        fits = (SAMPLED[:, MONTH:] == tokens).all(axis=1)
+        expected = probability[fits] / probability[fits].sum() * len(own)
+        counts = Counter(own[:, CITY].tolist())
+        assert p_value(np.array([counts[city] for city in SAMPLED[fits, CITY].tolist()], float), expected) >= 1e-6
+        assert np.array_equal(draw(given[[which]])[which::2], own)
 
 
 @pytest.mark.parametrize("temperature", [1e-6, 1e-40])
@@ -406,17 +443,37 @@ def test_short_rows_are_read_no_further_than_they_go():
     rows = layout.rows(ids)
     weights = train(ids, grammar=LINE, epochs=1)[0]
 
-    data = list(_training._training_data(layout, rows, 32, 16, range(2), np.uint32([0, 1])).as_numpy_iterator())
+    data = list(_training._training_data(layout, rows, 32, 16, range(2), np.uint32([0, 1]), 0.5).as_numpy_iterator())
 
     for epoch in (data[:16], data[16:]):
         assert sorted(row for batch, *_ in epoch for row in batch.tolist()) == sorted(rows.tolist())
     assert 3 <= len({length for *_, reach in data for length in reach}) <= _training.REACHES
     assert np.mean([reach for *_, reach in data]) < 8
-    for batch, order, reach in data[:4]:
-        for part, length in zip(np.split(batch, 4), reach, strict=True):
+    for batch, orders, reach in data[:4]:
+        for part, order, length in zip(np.split(batch, 4), orders, reach, strict=True):
             read = _network.row_losses(shape, weights, tf.constant(part), tf.constant(order[:length]))[0]
             scores = core.log_likelihood(LINE, weights, shape, part[:, :12][:, layout.order])
             np.testing.assert_allclose(-read, scores, rtol=1e-4, atol=1e-4)
+
+
+def test_in_some_steps_some_runs_come_first():
+    """In about the share of the steps that is asked for, other runs are read first, each whole; what is not read is last."""
+    layout, n_steps, share = Layout(GRAMMAR), 400, 0.5
+    reach = tf.constant([GRAMMAR.n_positions, GRAMMAR.n_positions - 1])
+    orders = np.array(
+        [_training.orders_of_step(layout, reach, np.uint32([5, 6]), tf.constant(i, tf.int64), share) for i in range(n_steps)]
+    )
+    known = {tuple(layout.order[layout.positions(first)]): first for first in ((), (1,), (2,), (0, 2), (1, 2))}
+
+    assert {known[tuple(order)] for order in orders[:, 0].tolist()} == set(known.values())
+    moved = (orders[:, 0] != layout.order).any(axis=1).mean()
+    expected = share / 3  # four of the eight subsets of three runs, each of probability 1/12, change the order
+    assert abs(moved - expected) < 5 * np.sqrt(expected * (1 - expected) / n_steps)
+    assert (orders[:, 1, -1] == layout.order[-1]).all()
+    left = [[place for place in order if place != layout.order[-1]] for order in orders[:, 0].tolist()]
+    assert left == orders[:, 1, :-1].tolist()
+    plain = _training.orders_of_step(layout, reach, np.uint32([5, 6]), tf.constant(3, tf.int64), 0.0)
+    assert np.array_equal(plain, [layout.order, layout.order])
 
 
 @pytest.mark.parametrize("loops", ["graph", "xla"])
@@ -517,7 +574,8 @@ def test_a_step_takes_the_gradient_of_the_mean_loss(trained, batch_size):
         loss = tf.reduce_mean(_network.row_losses(shape, model._weights_of(), rows, order)[0])
     expected = tape.gradient(loss, {variable.name: variable.value for variable in model.trainable_variables})
     reach = tf.fill((_model.TEXT_BRANCHES,), shape.n_positions)
-    gradients, losses, _ = model._gradients(rows, order, reach, tf.constant(0))
+    orders = tf.tile(order[None], (_model.TEXT_BRANCHES, 1))
+    gradients, losses, _ = model._gradients(rows, orders, reach, tf.constant(0))
 
     assert expected.keys() == gradients.keys()
     assert loss.numpy() == pytest.approx(losses.numpy().mean(), rel=1e-6)

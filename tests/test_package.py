@@ -14,7 +14,9 @@ SOURCE = ROOT / "sksynth"
 HEAVY = {"tensorflow", "keras", "pandas", "sklearn", "scipy", "numpy", "joblib", "tqdm"}
 
 # The package's rooms, and from which others each may import. Every module stands here: a new one has to find its place.
-FLOOR = {"_grammar", "_plain", "_random", "_sampling", "_state", "_times", "_validation", "_values"}
+FLOOR = {
+    "_grammar", "_memory_map", "_plain", "_random", "_sampling", "_sources", "_state", "_times", "_validation", "_values"
+}  # fmt: skip
 PARTS = {"_admit": "fields", "_association": "_clusterer", "_complete": "fields", "_infer": "fields"}
 BELOW = {"core", "fields", "persistence", "privacy", "tokenizers", *FLOOR}
 USES = {
@@ -22,7 +24,7 @@ USES = {
     "datasets": set(),
     "fields": FLOOR,
     "tokenizers": {"fields", *FLOOR},
-    "core": {"_grammar", "_random", "privacy"},
+    "core": {"_grammar", "_memory_map", "_random", "privacy"},
     "privacy": set(),
     "evaluation": {"_validation"},
     "persistence": {"__version__"},

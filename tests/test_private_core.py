@@ -379,8 +379,9 @@ def test_noise_knows_no_seed():
 # A whole fit
 
 SETTINGS = core.Settings(
-    embedding_dim=4, rnn_units=8, n_layers=1, dropout=0.0, averaging=1.0, epochs=3, batch_size=32, learning_rate=0.02,
-    validation_fraction=0.0, monitor="loss", patience=None, min_delta=0.0, steps_per_execution=1, loops="graph",
+    embedding_dim=4, rnn_units=8, n_layers=1, dropout=0.0, averaging=1.0, context=0.0, epochs=3, batch_size=32,
+    learning_rate=0.02, validation_fraction=0.0, monitor="loss", patience=None, min_delta=0.0,
+    steps_per_execution=1, loops="graph",
 )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ BAD_RECORDS = {
     "three dimensions": (np.zeros((2, 2, 2)), ValueError, "3 dimension"),
     "a missing line": (["a", None], ValueError, "line 1 is missing.*drop"),
     "a line that is a number": (["a", 1], (ValueError, TypeError), "line 1 is 1"),
-    "one string": ("abc", (ValueError, TypeError), "dimension|list"),
+    "one string": ("abc", FileNotFoundError, "put one line of text in a list"),
 }
 
 

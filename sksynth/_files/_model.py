@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from .. import persistence
+from .._memory_map import in_blocks
 from .._plain import from_plain, to_plain
 from .._private import PrivatePlan
+from .._sources import token_ids
 from .._state import check_keys, expect, take
 from .._training._checkpoints import HISTORY, PLAN, SETTINGS, TOKENIZER, Folder, refuse_differences
 from .._training._history import history_frame, history_from_csv, history_to_csv
-from .._training._job import Job, training_grammar, training_ids
+from .._training._job import Job, training_grammar
 from .._validation import Container
 from ..persistence import ModelFileError
 from ..tokenizers import TOKENIZERS
@@ -86,8 +88,10 @@ def asked_of(model: Any) -> dict:
 
 
 def _data(ids):
-    ids = np.ascontiguousarray(ids)
-    return {"number of rows": len(ids), "digest of the token ids": hashlib.sha256(ids.tobytes()).hexdigest()}
+    digest = hashlib.sha256()
+    for block in in_blocks(ids):
+        digest.update(np.ascontiguousarray(block, np.int32).data)
+    return {"number of rows": len(ids), "digest of the token ids": digest.hexdigest()}
 
 
 def seed_state(seed: np.random.SeedSequence) -> dict:
@@ -133,7 +137,7 @@ def take_up(model: Any, records: Any, folder: Folder, seed: np.random.SeedSequen
         plan = PrivatePlan(**folder.state(PLAN)) if settings["data"] is None else None
         seed = seed if settings["seed"] is None else seed_from(settings["seed"])
         set_facts(model, settings["facts"])
-    ids = training_ids(model.tokenizer_, model._as_encoded(records))
+    ids = token_ids(model.tokenizer_, model._as_encoded(records))
     if plan is None:
         refuse_differences(folder.path, settings["data"], _data(ids))
     return Job(ids, seed, plan, folder)

@@ -1,22 +1,27 @@
 """Sampling seen from the estimators: what may be asked for, and how records become what was asked for."""
 
-from ._checks import check_choices, check_draw, check_exclusion, check_prefixes, check_validator
+from ._checks import check_choices, check_draw, check_exclusion, check_given, check_prefixes, check_validator, choosing
 from ._copies import Copies
+from ._given import Given, frame_of_given
 from ._guides import Guides
 from ._records import Choice, SamplingError, collected, drawn, rechunked, restored
 
 __all__ = [
     "Choice",
     "Copies",
+    "Given",
     "Guides",
     "SamplingError",
     "check_choices",
     "check_draw",
     "check_exclusion",
+    "check_given",
     "check_prefixes",
     "check_validator",
+    "choosing",
     "collected",
     "drawn",
+    "frame_of_given",
     "rechunked",
     "restored",
 ]

@@ -30,7 +30,12 @@ def check_choices(top_k: Any, top_p: Any, max_length: Any = None) -> None:
             raise ValueError(f"top_p must be a number in (0, 1] or None, got {top_p!r}")
 
 
-def check_prefixes(prefixes: Any, n_samples: int, validator: Any) -> None:
+def choosing(validator: Any, exclude: Any) -> str | None:
+    """Return the argument by which records are chosen from what is drawn; None where all are taken."""
+    return "validator" if validator is not None else "exclude" if exclude is not None else None
+
+
+def check_prefixes(prefixes: Any, n_samples: int, chosen_by: str | None) -> None:
     """Refuse prefixes that are no strings, or not one for each line."""
     if prefixes is None:
         return
@@ -40,10 +45,23 @@ def check_prefixes(prefixes: Any, n_samples: int, validator: Any) -> None:
         raise ValueError(
             f"got {len(prefixes)} prefixes for n_samples={n_samples}: leave n_samples out, or give one prefix for all"
         )
-    if len(prefixes) > 1 and validator is not None:
+    if len(prefixes) > 1 and chosen_by is not None:
         raise ValueError(
-            "got a list of prefixes and a validator, whose refusals would leave a prefix without its line: give one prefix "
-            "for all, or choose among the lines of each prefix afterwards"
+            f"got a list of prefixes and {chosen_by}, which may leave a prefix without its line: give one prefix for all, or "
+            "choose among the lines of each prefix afterwards"
+        )
+
+
+def check_given(given: Any, n_samples: int, chosen_by: str | None) -> None:
+    """Refuse a frame of given cells that has not a row for each sample."""
+    if not isinstance(given, pd.DataFrame):
+        return
+    if len(given) != n_samples:
+        raise ValueError(f"got {len(given)} given rows for n_samples={n_samples}: leave n_samples out, or give a dict for all")
+    if chosen_by is not None:
+        raise ValueError(
+            f"got given rows and {chosen_by}, which may leave a row without its sample: give a dict for all, or choose among "
+            "the samples of each row afterwards"
         )
 
 

@@ -12,6 +12,7 @@ SMALL_ROWS = 3_000  # below, more units and a lower rate suit, which memorises l
 TEXT_POSITIONS = 40  # of text in a record, more than all others, from which its tokens count, not its rows
 TEXT_TOKENS = 1.2e6  # of training: 12 epochs and a tenth of dropout suit so many
 SMALL_TEXT = 3e4  # tokens below which fewer units suffice
+CONTEXT = 0.25  # share of the steps in which some columns are read before the others, which `given` asks of the network
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
 XLA_SECONDS = 12.0  # of training below which XLA's compilation does not pay
@@ -62,6 +63,7 @@ def choose_settings(
         "n_layers": model.n_layers,
         "dropout": given("dropout", usual["dropout"]),
         "averaging": 1.0,
+        "context": CONTEXT if len(grammar.runs) > 1 else 0.0,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": given("learning_rate", usual["learning_rate"]),
@@ -140,6 +142,7 @@ def choose_private_settings(model: Any, n_rows: int, grammar: Grammar) -> tuple[
         "n_layers": model.n_layers,
         "dropout": given("dropout", 0.0),
         "averaging": PRIVATE_AVERAGING * epochs,
+        "context": 0.0,
         "epochs": min(max(round(epochs), 1), n_steps),
         "batch_size": 16 * int(np.ceil(most / n_chunks / 16)),
         "learning_rate": given("learning_rate", PRIVATE_RATE),

@@ -86,13 +86,6 @@ def training_grammar(tokenizer: Any) -> Any:
     return getattr(tokenizer, "training_grammar_", tokenizer.grammar_)
 
 
-def training_ids(tokenizer: Any, records: Any) -> np.ndarray:
-    """Return the token ids that a network is trained on."""
-    if hasattr(tokenizer, "training_ids"):
-        return tokenizer.training_ids(records)
-    return tokenizer.encode(records, cut=True)
-
-
 def n_epochs(model: Any, job: Job) -> int:
     """Return the number of the epochs that there are after a job, at most: those before, and its own."""
     return len(job.past) + settings_for(model, job)["epochs"] if model.tokenizer_.grammar_.n_positions else 0

@@ -18,6 +18,7 @@ from . import _engine
 from ._callbacks import Guarded
 from ._layout import Layout
 from ._quiet import refuse_fork
+from ._rows import rows_of
 from ._run import FIGURES, Progress, Run
 from ._training import Settings, initial_weights, knobs_of, network_shape, start_network
 
@@ -73,6 +74,7 @@ def train_privately(
     ----------
     grammar : Grammar
     ids : ndarray of int, shape (n_rows, n_positions)
+        Of a memory map only the rows of a chunk are in memory at a time.
     settings : Settings
         `batch_size` is the number of rows of a physical chunk; nothing is held out.
     mechanism : Mechanism
@@ -94,7 +96,7 @@ def train_privately(
     refuse_fork()
     layout, shape = Layout(grammar), network_shape(grammar, settings)
     drawing, knob_seed = (np.random.default_rng(child) for child in seed.spawn(2))
-    rows = layout.rows(ids)
+    rows = rows_of(layout, ids)
     weights = initial_weights(shape, layout.priors(layout.rows(priors)), drawing)
     knobs = knobs_of(settings, mechanism.n_steps // settings.epochs, mechanism.n_steps, knob_seed)
     with _engine.borrowed(shape, settings.batch_size, 1, None) as model:

@@ -5,6 +5,7 @@ is the same: block sizes are padded to a few sizes, slots of equal shape form a 
 matrix product, and everything else (order of reading, priors, sizes before padding) is passed as data.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._grammar import Grammar
+from .._memory_map import in_blocks
 
 ILLEGAL = np.float32(-1e9)  # added to the logits of tokens that a state forbids
 PRIOR_WEIGHT = 0.5  # pseudo-count of a token that was never seen, in the priors
@@ -80,20 +82,36 @@ class Layout:
         """The canonical place that is read at each time, shape (n_positions,)."""
         return np.argsort(self.canonical).astype(np.int32)
 
+    @cached_property
+    def run_of_position(self) -> np.ndarray:
+        """The run that every position of the grammar belongs to, shape (n_positions,)."""
+        return np.cumsum(self.grammar.run_starts) - 1
+
+    def positions(self, first: Sequence[int] = ()) -> np.ndarray:
+        """Return the grammar's positions in the order of reading where some runs are read before all others."""
+        return np.argsort(~np.isin(self.run_of_position, first), kind="stable")
+
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Return how many positions of each row are read until nothing is left to choose, shape (n_rows,)."""
-        lengths = np.zeros(len(rows), int)
+        return np.concatenate([np.zeros(0, np.int32), *map(self._lengths, in_blocks(rows))])
+
+    def _lengths(self, rows):
+        lengths = np.zeros(len(rows), np.int32)
         states = rows[:, len(self.canonical) :][:, self.order]
         for position, slot in enumerate(self.grammar.slot_of_position):
             choices = (self.grammar.slots[slot].transitions >= 0).sum(axis=1)
             lengths[choices[states[:, position]] > 1] = position + 1
         return lengths
 
+    @property
+    def row_type(self) -> type:
+        """The smallest type that holds tokens and states."""
+        return np.int16 if max((slot.n_tokens for slot in self.grammar.slots), default=0) <= 2**15 else np.int32
+
     def rows(self, ids: np.ndarray) -> np.ndarray:
-        """Return tokens and states side by side in canonical order, shape (n_rows, 2 * n_positions), int16 where it fits."""
-        states = self.grammar.states(ids)
-        rows = np.concatenate([ids[:, self.canonical], states[:, self.canonical]], axis=1)
-        return rows.astype(np.int16 if rows.size == 0 or rows.max() < 2**15 else np.int32)
+        """Return tokens and states side by side in canonical order, shape (n_rows, 2 * n_positions), of type `row_type`."""
+        parts = [part[:, self.canonical] for part in (ids, self.grammar.states(ids))]
+        return np.concatenate(parts, axis=1, dtype=self.row_type, casting="unsafe")
 
     def pad(self, blocks: list[np.ndarray], fill=0.0) -> list[np.ndarray]:
         """Stack one array of shape (n_states, n_tokens) per slot by group, filled up to the group's size."""
@@ -110,13 +128,19 @@ class Layout:
 
     def priors(self, rows: np.ndarray) -> list[np.ndarray]:
         """Log of the smoothed share of every token in its state, ILLEGAL where forbidden: where the logits start."""
-        n = len(self.canonical)
-        ids, states = (np.empty((len(rows), n), np.int32) for _ in range(2))
-        ids[:, self.canonical], states[:, self.canonical] = rows[:, :n], rows[:, n:]
         tables = []
-        for slot, counts in zip(self.grammar.slots, self.grammar.counts(ids, states), strict=True):
+        for slot, counts in zip(self.grammar.slots, self._counts(rows), strict=True):
             allowed = slot.transitions >= 0
             smooth = np.where(allowed, counts + PRIOR_WEIGHT / max(slot.n_tokens, 1), 0.0)
             share = smooth / np.maximum(smooth.sum(axis=1, keepdims=True), 1e-30)
             tables.append(np.where(allowed, np.log(np.maximum(share, 1e-30)), ILLEGAL).astype(np.float32))
         return self.pad(tables, ILLEGAL)
+
+    def _counts(self, rows):
+        """Count tokens by slot and state, as `Grammar.counts` does."""
+        totals = [np.zeros(slot.transitions.shape, np.int64) for slot in self.grammar.slots]
+        for block in in_blocks(rows):
+            ids, states = np.split(block, 2, axis=1)
+            for total, counts in zip(totals, self.grammar.counts(ids[:, self.order], states[:, self.order]), strict=True):
+                total += counts
+        return totals

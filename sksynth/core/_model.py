@@ -125,7 +125,7 @@ class RowModel(keras.Model):
         for branch, (start, stop) in enumerate(pairwise(bounds)):
             seed = self.tensor("seed") + tf.stack([branch * self.shape.n_layers, step])
             noise = Noise(seed, self.tensor("dropout"))
-            own_order = order[: reach[branch]] if has_text(self.shape.groups) else order
+            own_order = order[branch, : reach[branch]] if has_text(self.shape.groups) else order[branch]
             parts.append(_branch(self.shape, weights, rows[start:stop], own_order, noise))
         gradients, losses, hits = zip(*parts, strict=True)
         sums = {name: tf.add_n([part[name] for part in gradients]) for name in gradients[0]}

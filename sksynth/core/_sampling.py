@@ -5,7 +5,7 @@ without the time that tracing one takes, so that a few rows cost little and a mi
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -46,6 +46,10 @@ class Draw:
         Draw among so many of the likeliest tokens only.
     top_p : float, default=None
         Draw among the likeliest tokens only that have this probability together.
+    first : sequence of int, default=()
+        Runs of the grammar that are read before all others.
+    given : ndarray of int, default=None
+        Their tokens, in their order, shape (n_rows, n_given), or (1, n_given) for all rows. None: they are drawn.
     allowed : callable, default=None
         ``allowed(time, tokens, rows)`` returns which tokens may follow those of each row so far, shape (n_rows, n_tokens), or
         None where all may; `tokens` has shape (n_rows, time), `rows` are the numbers of the rows. Of each row one token at
@@ -55,7 +59,20 @@ class Draw:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+    first: tuple[int, ...] = ()
+    given: np.ndarray | None = None
     allowed: Callable | None = None
+
+    def tokens_at(self, time: int, rows: np.ndarray) -> np.ndarray | None:
+        """Return the tokens of rows that are given at a time; None where they are to be drawn."""
+        if self.given is None or time >= self.given.shape[1]:
+            return None
+        return self.given[np.minimum(rows, len(self.given) - 1), time]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether tokens are drawn with the probabilities that the network gives."""
+        return self.temperature == 1.0 and self.top_k is None and self.top_p is None
 
 
 UNCHANGED = Draw()
@@ -70,15 +87,18 @@ class Sampler:
     weights : dict of str to ndarray
         As returned by `train`.
     shape : NetworkShape
+    first : sequence of int, default=()
+        Runs that are read before all others.
     """
 
-    def __init__(self, grammar: Grammar, weights: dict, shape):
+    def __init__(self, grammar: Grammar, weights: dict, shape, first: Sequence[int] = ()):
         self._units = shape.rnn_units
         gates = {name: _by_gate(weights[name], self._units) for name in weights if "kernel" in name or name.startswith("bias")}
         names = ("kernel", "bias", "recurrent_kernel")
         self._layers = [[gates[f"{name}_{layer}"] for name in names] for layer in range(shape.n_layers)]
         said, asked = (weights[name] @ gates["kernel_0"] for name in ("embedding", "slot_embedding"))
-        self._places = list(_places(Layout(grammar), weights, said, asked + gates["bias_0"]))
+        self._positions = Layout(grammar).positions(first)
+        self._places = list(_places(Layout(grammar), weights, said, asked + gates["bias_0"], self._positions))
         self._blas = ThreadpoolController()
 
     def draw(self, seed: np.random.SeedSequence, rows: range, how: Draw = UNCHANGED) -> np.ndarray:
@@ -90,21 +110,22 @@ class Sampler:
         uniform = np.stack([self._uniform(seed, block) for block in blocks])
         tokens = np.empty((len(blocks), BLOCK_ROWS, len(self._places)), np.int32)
         with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            time, trunk, starts = self._draw_trunk(tokens, uniform, how)
+            time, trunk, starts = self._draw_trunk(tokens, uniform, how, blocks)
 
             def draw(block, start, tokens, uniform):
                 self._draw_block(time, trunk.descend(*start, fill=True), tokens, uniform, how, block * BLOCK_ROWS)
 
             list(pool.map(draw, blocks, starts, tokens, uniform))
         first = blocks.start * BLOCK_ROWS
-        return tokens.reshape(-1, len(self._places))[rows.start - first : rows.stop - first]
+        read = tokens.reshape(-1, len(self._places))[rows.start - first : rows.stop - first]
+        return read if (self._positions[1:] > self._positions[:-1]).all() else read[:, np.argsort(self._positions)]
 
     def _uniform(self, seed, block):
         """Return the random numbers of a block, shape (n_positions, BLOCK_ROWS)."""
         child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, block))
         return np.random.default_rng(child).random((len(self._places), BLOCK_ROWS), dtype=np.float32)
 
-    def _draw_trunk(self, tokens, uniform, how):
+    def _draw_trunk(self, tokens, uniform, how, blocks):
         """Draw the first tokens of all blocks: as long as rows differ in few ways, each way is computed once.
 
         Returns the time from which every block goes on alone, the lanes then, and for each block how it descends from them.
@@ -113,15 +134,22 @@ class Sampler:
         for time, place in enumerate(self._places):
             if (lanes.ends(place) >= 0).all() or len(tokens) == 1 or how.allowed is not None:
                 return time, lanes, list(zip(way, strict=True))
-            cumulative = self._cumulative(lanes, place, how)
-            for block, own, rows in zip(uniform, way, tokens, strict=True):
-                rows[:, time] = _pick(cumulative[own], block[time])
-            token, n_tokens = tokens[:, :, time], cumulative.shape[1]
+            tokens[:, :, time] = self._next_of_ways(lanes, place, way, uniform[:, time], how, time, blocks)
+            token, n_tokens = tokens[:, :, time], place.head.shape[1]
             ways, next_way = np.unique(way * n_tokens + token, return_inverse=True)
             if len(ways) > BLOCK_ROWS or time + 1 == len(self._places):
                 return time + 1, lanes, list(zip(way, token, repeat(place)))
             lanes = lanes.descend(ways // n_tokens, ways % n_tokens, place, fill=True)
             way = next_way.reshape(way.shape)
+
+    def _next_of_ways(self, lanes, place, way, uniform, how, time, blocks):
+        """Return the next token of every row of all blocks, shape (n_blocks, BLOCK_ROWS); `way` is the lane of each."""
+        given = how.tokens_at(time, np.arange(blocks.start * BLOCK_ROWS, blocks.stop * BLOCK_ROWS))
+        if given is not None:
+            self._read(lanes, place)
+            return given.reshape(way.shape)
+        cumulative = self._cumulative(lanes, place, how)
+        return np.stack([_pick(cumulative[own], block) for own, block in zip(way, uniform, strict=True)])
 
     def _draw_block(self, time, lanes, tokens, uniform, how, first_row):
         """Draw the rest of a block in place; rows that are at their end are left out as soon as they are many."""
@@ -134,24 +162,33 @@ class Sampler:
                 going, lanes = going[~over], lanes.descend(np.flatnonzero(~over))
                 if not len(going):
                     break
-            allowed = None if how.allowed is None else how.allowed(now, tokens[going, :now], going + first_row)
-            lanes.token = _pick(self._cumulative(lanes, place, how, allowed), uniform[now, going])
+            given = how.tokens_at(now, going + first_row)
+            if given is None:
+                allowed = None if how.allowed is None else how.allowed(now, tokens[going, :now], going + first_row)
+                lanes.token = _pick(self._cumulative(lanes, place, how, allowed), uniform[now, going])
+            else:
+                self._read(lanes, place)
+                lanes.token = given
             tokens[going, now] = lanes.token
             lanes.state = place.transitions[lanes.state, lanes.token]
 
     def _cumulative(self, lanes, place, how, allowed=None):
         """Read the lanes' last tokens and return the cumulative weights of the next, shape (n_lanes, n_tokens)."""
-        for gate, inputs in enumerate(place.inputs):
-            np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
-        logits = np.matmul(self._step(lanes), place.head, out=lanes.logits(place.head.shape[1]))
+        logits = np.matmul(self._read(lanes, place), place.head, out=lanes.logits(place.head.shape[1]))
         logits += place.logits if len(place.logits) == 1 else place.logits.take(lanes.state, axis=0)
         if allowed is not None:
             logits[~allowed] = -np.inf
-        if not place.safe or how != UNCHANGED:
+        if not place.safe or not how.is_plain or allowed is not None:
             logits -= logits.max(axis=1, keepdims=True)
             logits /= np.float32(max(how.temperature, 1e-6))
         _keep_likeliest(logits, how)
         return np.cumsum(np.exp(logits, out=logits), axis=1, out=logits)
+
+    def _read(self, lanes, place):
+        """Read the lanes' last tokens at a place, in every layer; return the last one's output."""
+        for gate, inputs in enumerate(place.inputs):
+            np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
+        return self._step(lanes)
 
     def _step(self, lanes):
         """Take one step in every layer, in place; `lanes.z` has the first layer's inputs. Return the last's output."""
@@ -235,9 +272,9 @@ def _by_gate(weight, units):
     return np.ascontiguousarray(gates * np.float32([-1, -1, -2, -1])[:, None, None])
 
 
-def _places(layout: Layout, weights, said, asked) -> Iterator[_Place]:
+def _places(layout: Layout, weights, said, asked, positions) -> Iterator[_Place]:
     """Yield the look-ups of every time of the reading order, blocks without their padding."""
-    grammar, order = layout.grammar, layout.grammar.slot_of_position
+    grammar, order = layout.grammar, layout.grammar.slot_of_position[positions]
     places = {layout.slots[place]: place for place in range(len(layout.slots))}
     sizes = [group.n_tokens for group in layout.groups for _ in range(group.n_slots)]
     first, tables = np.cumsum([0, *sizes]), {}
@@ -252,7 +289,7 @@ def _places(layout: Layout, weights, said, asked) -> Iterator[_Place]:
         return tables[before, slot]
 
     heads = _heads(layout, weights)
-    for before, slot, starts in zip([None, *order[:-1]], order, grammar.run_starts, strict=True):
+    for before, slot, starts in zip([None, *order[:-1]], order, grammar.run_starts[positions], strict=True):
         head, logits, safe = heads[slot]
         transitions = grammar.slots[slot].transitions
         ends = np.full(len(logits), -1)

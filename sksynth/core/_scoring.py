@@ -19,8 +19,8 @@ def log_likelihood(grammar: Grammar, weights: Weights, shape: NetworkShape, ids:
     layout, score = Layout(grammar), _compiled_score(shape)
     rows, tensors = layout.rows(ids).astype(np.int32), {name: tf.constant(value) for name, value in weights.items()}
     scores = np.empty(len(ids))
-    for which, (chunk, order, reach, _) in scoring_chunks(layout, rows):
-        scores[which] = -score(tensors, *map(tf.constant, (chunk, order, reach))).numpy()[: len(which)]
+    for which, (numbers, reach, _) in scoring_chunks(layout, rows):
+        scores[which] = -score(tensors, *map(tf.constant, (rows[numbers], layout.order, reach))).numpy()[: len(which)]
     return scores
 
 

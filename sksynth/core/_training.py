@@ -14,6 +14,7 @@ from ._layout import ILLEGAL, Layout, has_text
 from ._model import AVERAGE, RowModel, parts_of
 from ._network import NetworkShape
 from ._quiet import refuse_fork
+from ._rows import MappedRows, gatherer, rows_of, subsets
 from ._run import Run
 
 SCORING_ROWS = 576  # of a scoring chunk, padded, at most; a multiple of all usual row blocks of matrix kernels, so that a row
@@ -32,6 +33,7 @@ class Settings:
     n_layers: int
     dropout: float
     averaging: float
+    context: float
     epochs: int
     batch_size: int
     learning_rate: float
@@ -140,12 +142,13 @@ def _steps(n_rows, settings):
     return -(-steps // per_call) * per_call, per_call
 
 
-def _training_data(layout, rows, size, steps, epochs, seed):
+def _training_data(layout, rows, size, steps, epochs, seed, context):
     """Return a dataset of (rows, order, reach) for `epochs` of so many steps; each step is a function of (seed, its number).
 
-    The rows of a step are sorted by length; `reach` says how many places of each of their parts are read.
+    The rows of a step are sorted by length; `reach` says how many places of each of their parts are read, and `order` which.
+    In a share `context` of the steps some runs are read before the others.
     """
-    n, table, order, whole = len(rows), tf.constant(rows), tf.constant(layout.order), len(layout.order)
+    n, gather, whole = len(rows), gatherer(rows), len(layout.order)
     bounds, varies = parts_of(layout.groups, size), has_text(layout.groups)
     reaches = tf.constant(_rounded(layout.lengths(rows), whole) if varies else np.full(n, whole), tf.int32)
 
@@ -157,9 +160,33 @@ def _training_data(layout, rows, size, steps, epochs, seed):
         if varies:
             chosen = tf.gather(chosen, tf.argsort(tf.gather(reaches, chosen), stable=True))
         reach = tf.gather(tf.gather(reaches, chosen), [stop - 1 for stop in bounds[1:]])
-        return tf.ensure_shape(tf.gather(table, chosen), (size, table.shape[1])), order, reach
+        return gather(chosen), orders_of_step(layout, reach, seed, step, context), reach
 
     return tf.data.Dataset.range(epochs.start * steps, epochs.stop * steps).map(batch).prefetch(4).with_options(_untuned())
+
+
+def orders_of_step(layout: Layout, reach: tf.Tensor, seed: np.ndarray, step: tf.Tensor, context: float) -> tf.Tensor:
+    """Return the places that each part of a step reads up to its reach, and behind them those that it does not.
+
+    Parameters
+    ----------
+    layout : Layout
+    reach : tensor of int32, shape (n_parts,)
+    seed : ndarray of uint32, shape (2,)
+    step : tensor of int64, shape ()
+    context : float
+        Share of the steps in which some runs, each with a probability that is uniform itself, are read before the others.
+
+    Returns
+    -------
+    orders : tensor of int32, shape (n_parts, n_positions)
+    """
+    runs = layout.run_of_position
+    seeds = tf.stack([tf.constant(int(seed[0]) + 2**32, tf.int64), tf.cast(int(seed[1]), tf.int64) + step])
+    draws = tf.random.stateless_uniform((2 + int(runs.max(initial=0)) + 1,), seeds)
+    first = (draws[0] < context) & (draws[2:] < draws[1])
+    rank = tf.where(tf.range(len(runs)) >= reach[:, None], 2, tf.where(tf.gather(first, runs), 0, 1))
+    return tf.gather(tf.constant(layout.order), tf.argsort(rank, stable=True))
 
 
 def _untuned():
@@ -169,8 +196,8 @@ def _untuned():
     return options
 
 
-def scoring_chunks(layout: Layout, rows: np.ndarray) -> Iterator[tuple[np.ndarray, tuple]]:
-    """Yield the numbers of some rows, and (rows, order, reach, weight) of one fixed shape, filled up with rows of weight 0.
+def scoring_chunks(layout: Layout, rows: np.ndarray | MappedRows) -> Iterator[tuple[np.ndarray, tuple]]:
+    """Yield the numbers of some rows, and (numbers, reach, weight) of one fixed shape, filled up with rows of weight 0.
 
     The rows of a chunk are read up to the same place, `reach`, which depends on nothing but the row.
     """
@@ -182,7 +209,7 @@ def scoring_chunks(layout: Layout, rows: np.ndarray) -> Iterator[tuple[np.ndarra
             which = own[start : start + size]
             weight = (np.arange(size) < len(which)).astype(np.float32)
             filled = np.append(which, np.repeat(which[:1], size - len(which)))
-            yield which, (rows[filled], layout.order, np.int32(reach), weight)
+            yield which, (filled.astype(np.int32), np.int32(reach), weight)
 
 
 def _scoring_rows(groups):
@@ -198,9 +225,15 @@ def _rounded(lengths, whole):
 
 
 def _validation_data(layout, rows):
+    """Return a dataset of (rows, order, reach, weight) of scoring chunks, and their number."""
     chunks = [chunk for _, chunk in scoring_chunks(layout, rows)]
-    parts = [tf.constant(np.stack(part)) for part in zip(*chunks, strict=True)]
-    return tf.data.Dataset.from_tensor_slices(tuple(parts)).with_options(_untuned()), len(chunks)
+    parts = tuple(tf.constant(np.stack(part)) for part in zip(*chunks, strict=True))
+    gather, order = gatherer(rows), tf.constant(layout.order)
+
+    def chunk(numbers, reach, weight):
+        return gather(numbers), order, reach, weight
+
+    return tf.data.Dataset.from_tensor_slices(parts).map(chunk).prefetch(2).with_options(_untuned()), len(chunks)
 
 
 def split_rows(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -218,6 +251,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     ----------
     grammar : Grammar
     ids : ndarray of int, shape (n_rows, n_positions)
+        Of a memory map only the rows of a few steps are in memory at a time; the weights are the same to the bit.
     settings : Settings
     seed : SeedSequence
         Of the held-out rows, the initial weights, the order of rows and dropout.
@@ -233,16 +267,16 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     layout, shape = Layout(grammar), network_shape(grammar, settings)
     splitting, drawing, training_seed = (np.random.default_rng(child) for child in seed.spawn(3))
     training, validation = split_rows(len(ids), settings.validation_fraction, splitting)
-    rows = layout.rows(ids)
+    rows, held_out_rows = subsets(rows_of(layout, ids), training, validation)
     steps, per_call = _steps(len(training), settings)
     shuffling = training_seed.integers(0, 2**31, 2, dtype=np.uint32)
     epochs = range(len(run.records), settings.epochs)
-    data = _training_data(layout, rows[training], settings.batch_size, steps, epochs, shuffling)
-    held_out, n_chunks = _validation_data(layout, rows[validation]) if len(validation) else (None, None)
+    data = _training_data(layout, rows, settings.batch_size, steps, epochs, shuffling, settings.context)
+    held_out, n_chunks = _validation_data(layout, held_out_rows) if len(validation) else (None, None)
     keeper = Keeper(settings, run, steps, len(validation))
     weights = run.weights
     if weights is None:
-        weights = initial_weights(shape, layout.priors(rows[training]), drawing)
+        weights = initial_weights(shape, layout.priors(rows), drawing)
     knobs = knobs_of(settings, steps, steps * settings.epochs, training_seed)
     with _engine.borrowed(shape, settings.batch_size, per_call) as model:
         start_network(model, run, weights | knobs)

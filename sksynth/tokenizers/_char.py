@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .._state import take
 from ..fields import Text
-from ._lines import LineTokenizer, check_lines
+from ._lines import LineTokenizer, line_source
 from ._spelling import Characters
 
 __all__ = ["CharTokenizer"]
@@ -69,7 +69,7 @@ class CharTokenizer(LineTokenizer):
             If a line is not a string.
         """
         self._check_parameters()
-        return self._fit_codec(check_lines(lines))
+        return self._fit_codec(line_source(lines))
 
     def _field(self) -> Text:
         return Text(max_length=self.max_length, alphabet=self.alphabet, nullable=False)

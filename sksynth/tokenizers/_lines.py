@@ -10,14 +10,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._grammar import Grammar
+from .._sources import LinesInMemory, LineSource
 from .._state import check_keys, reading_state, take, take_int
 from .._validation import check_int
 from ..fields import Text
 from ._prefix import LengthGuide, PrefixGuide
 from ._spelling import Spelling
+from ._strings import StringColumn
 from ._text import TextCodec
 
-__all__ = ["MAX_LENGTH", "LineTokenizer", "check_lines"]
+__all__ = ["MAX_LENGTH", "LineTokenizer", "check_lines", "line_source"]
 
 MAX_LENGTH = 1_000
 
@@ -47,13 +49,14 @@ class LineTokenizer(BaseEstimator):
         check_int(self, "max_length", low=1, optional=True)
         check_int(self, "min_frequency", low=1)
 
-    def _fit_codec(self, lines: pd.Series, spelling: Spelling | None = None) -> Any:
+    def _fit_codec(self, lines: LineSource, spelling: Spelling | None = None) -> Any:
         """Learn the length, and the characters where no spelling is given; return this tokenizer."""
         return self._set_codec(
-            TextCodec.fit(
-                lines,
+            TextCodec.fit_chunks(
+                StringColumn(pd.Series([], dtype=object), None, "text"),
+                lines.chunks(),
                 self._field(),
-                name="text",
+                nullable=False,
                 min_frequency=self.min_frequency,
                 max_length=MAX_LENGTH,
                 spelling=spelling,
@@ -126,7 +129,7 @@ class LineTokenizer(BaseEstimator):
             As `fit`.
         """
         check_is_fitted(self, "codec_")
-        check_lines(lines)
+        line_source(lines)
         return self
 
     def encode(self, lines: Sequence[str], *, cut: bool = False) -> np.ndarray:
@@ -199,6 +202,11 @@ class LineTokenizer(BaseEstimator):
     def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
         """Return no free digits, shape (n_rows, 0)."""
         return np.zeros((len(rows), 0), np.int32)
+
+
+def line_source(lines: Any) -> LineSource:
+    """Return lines as a source: that of a list of them, once they are checked, or the one that they are."""
+    return lines if isinstance(lines, LineSource) else LinesInMemory(check_lines(lines).tolist())
 
 
 def check_lines(lines: Sequence[str]) -> pd.Series:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from .._sources import LineSource
 from .._state import expect, take, take_array, take_choice, take_int
 from .._validation import check_choice, check_int, check_real
-from ._lines import LineTokenizer, check_lines
+from ._lines import LineTokenizer, line_source
 from ._spelling import Subwords
 from ._subword_model import BYTES, VocabularyTooSmall, learn_model
 from ._text import TextCodec
@@ -122,7 +122,7 @@ class SentencePieceTokenizer(LineTokenizer):
             If a line is not a string.
         """
         self._check_parameters()
-        lines = check_lines(lines)
+        lines = line_source(lines)
         return self._fit_codec(lines, self._learned(lines) if self.model is None else self._given())
 
     def _check_parameters(self) -> None:
@@ -138,11 +138,11 @@ class SentencePieceTokenizer(LineTokenizer):
                 f"None, got {type(self.model).__name__}: pass what SentencePiece wrote, or its file's name"
             )
 
-    def _learned(self, lines: pd.Series) -> Subwords:
+    def _learned(self, lines: LineSource) -> Subwords:
         """Return the pieces that are learned from lines."""
         try:
             model = learn_model(
-                lines.tolist(),
+                lines,
                 vocab_size=int(self.vocab_size),
                 model_type=self.model_type,
                 character_coverage=float(self.character_coverage),

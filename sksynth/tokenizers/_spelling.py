@@ -1,6 +1,7 @@
 """Spellings: what a text is written with, one token per character or per piece of several."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from functools import cached_property, partial
 from itertools import chain, pairwise
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from .._grammar import OTHER
 from .._state import expect, reading, take_array
 from ._escapes import AWKWARD, MARK, STAND_INS, escaper, unescape
-from ._strings import N_CODES, frequent_codes, from_codes, to_codes
+from ._strings import N_CODES, count_codes, from_codes, to_codes
 from ._subword_model import BYTE, BYTES, SubwordModel, VocabularyTooSmall, learn_model
 
 __all__ = ["END", "N_SPECIAL", "Characters", "Spelling", "Subwords"]
@@ -92,9 +93,14 @@ class Characters(Spelling):
         return cls(np.unique(to_codes([alphabet])[0]))
 
     @classmethod
-    def fit(cls, codes: np.ndarray, lengths: np.ndarray, min_frequency: int) -> "Characters":
-        """Return the spelling with what at least `min_frequency` of the texts hold, of which `to_codes` made the arguments."""
-        return cls(frequent_codes(codes, lengths, min_frequency))
+    def fit(cls, chunks: Iterable[list[str]], min_frequency: int) -> tuple["Characters", np.ndarray]:
+        """Return the spelling with what at least `min_frequency` of the texts hold, and the length of every text."""
+        counts, lengths = np.zeros(N_CODES, np.int64), []
+        for texts in chunks:
+            codes, found = to_codes(texts)
+            count_codes(counts, codes, found)
+            lengths.append(found.astype(np.int32))
+        return cls(np.flatnonzero(counts >= min_frequency).astype(np.uint32)), np.concatenate(lengths)
 
     @property
     def pieces(self) -> list[str]:

@@ -1,9 +1,10 @@
 """Lines of text in one stream, cut into sequences of one length for training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, clone
 
 from .._grammar import MISSING, Grammar, Run, Slot
@@ -87,17 +88,33 @@ class StreamTokenizer(BaseEstimator):
         self.training_grammar_ = _grammar(slot, self.sequence_length, after_end=START)
         return self
 
-    def training_ids(self, lines: Sequence[str]) -> np.ndarray:
-        """Return the sequences that are cut from lines, shape (n_sequences, sequence_length), int32.
+    def training_parts(self, chunks: Iterable[Sequence[str]]) -> Iterator[np.ndarray]:
+        """Yield the sequences that are cut from chunks of lines, one after the other.
 
-        The last one is filled up from the beginning of the stream.
+        The last sequence is filled up from the beginning of the stream.
+
+        Parameters
+        ----------
+        chunks : iterable of sequences of str
+
+        Yields
+        ------
+        ids : ndarray of int32, shape (n_sequences, sequence_length)
         """
-        tokens, lengths = self.tokenizer_.codec_.spelling.spell(check_lines(lines).tolist())
-        ends = np.cumsum(lengths)
-        stream = np.insert(tokens, np.append(0, ends), END).astype(np.int32)
-        step = self.sequence_length - 1
-        n_sequences = max(-(-(len(stream) - 1) // step), 1)
-        return np.lib.stride_tricks.sliding_window_view(np.resize(stream, n_sequences * step + 1), step + 1)[::step]
+        step, beginning = self.sequence_length - 1, np.array([END], np.int32)
+        rest = beginning
+        for lines in chunks:
+            tokens, lengths = self.tokenizer_.codec_.spelling.spell(check_lines(lines).tolist())
+            more = np.insert(tokens, np.cumsum(lengths), END).astype(np.int32)
+            if len(beginning) <= step:
+                beginning = np.append(beginning, more)[: step + 1]
+            rest = np.append(rest, more)
+            n_whole = (len(rest) - 1) // step
+            if n_whole:
+                yield sliding_window_view(rest, step + 1)[::step][:n_whole]
+            rest = rest[n_whole * step :]
+        if len(rest) > 1:
+            yield np.append(rest, np.resize(beginning, step + 1 - len(rest)))[None]
 
     def admit(self, lines: Sequence[str]) -> "StreamTokenizer":
         """Return this tokenizer, see `CharTokenizer.admit`."""

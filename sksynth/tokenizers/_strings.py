@@ -5,7 +5,7 @@ import pandas as pd
 
 from .._state import check_keys, dtype_to_text, marker_to_text, take_dtype, take_marker
 
-__all__ = ["StringColumn", "frequent_codes", "from_codes", "to_codes", "to_grid"]
+__all__ = ["StringColumn", "count_codes", "frequent_codes", "from_codes", "to_codes", "to_grid"]
 
 N_CODES = 0x110000  # one more than the last code point of Unicode
 PAD = N_CODES  # fills a grid behind the end of a text
@@ -34,9 +34,16 @@ def to_grid(codes: np.ndarray, lengths: np.ndarray, width: int) -> np.ndarray:
 
 def frequent_codes(codes: np.ndarray, lengths: np.ndarray, min_frequency: int) -> np.ndarray:
     """Return the sorted code points that at least `min_frequency` of the texts hold; arguments as of `to_codes`."""
+    counts = np.zeros(N_CODES, np.int64)
+    count_codes(counts, codes, lengths)
+    return np.flatnonzero(counts >= min_frequency).astype(np.uint32)
+
+
+def count_codes(counts: np.ndarray, codes: np.ndarray, lengths: np.ndarray) -> None:
+    """Add to `counts`, shape (N_CODES,), how many of the texts hold each code point; arguments as of `to_codes`."""
     text = np.repeat(np.arange(len(lengths)), lengths)
-    held = np.unique(text * N_CODES + codes) % N_CODES
-    return np.flatnonzero(np.bincount(held, minlength=N_CODES) >= min_frequency).astype(np.uint32)
+    held, n_texts = np.unique(np.unique(text * N_CODES + codes) % N_CODES, return_counts=True)
+    counts[held] += n_texts
 
 
 class StringColumn:

@@ -8,9 +8,9 @@ import io
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from typing import Any
 
 import numpy as np
@@ -167,7 +167,7 @@ def _written(piece: str, score: float, kind: int) -> bytes:
 
 
 def learn_model(
-    lines: Sequence[str],
+    lines: Collection[str],
     *,
     vocab_size: int,
     model_type: str,
@@ -200,9 +200,10 @@ def learn_model(
     return model.with_bytes() if byte_fallback else model
 
 
-def _evenly(lines: Sequence[str], n_lines: int) -> list[str]:
-    places = np.linspace(0, len(lines) - 1, min(n_lines, len(lines))).astype(int)
-    return [lines[place] for place in places.tolist()]
+def _evenly(lines: Collection[str], n_lines: int) -> list[str]:
+    taken = np.zeros(len(lines), bool)
+    taken[np.linspace(0, len(lines) - 1, min(n_lines, len(lines))).astype(int)] = True
+    return list(compress(lines, taken.tobytes()))  # a byte for each line, 0 or 1
 
 
 def _without_rare(texts: list[str], min_frequency: int) -> list[str]:

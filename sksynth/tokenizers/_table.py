@@ -12,10 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from .._admit import admit
 from .._grammar import Grammar
 from .._state import ZONE, check_keys, expect, index_to_state, reading, reading_state, take, take_dtype, take_index, take_int
-from .._validation import check_table
+from .._validation import check_table, listed
 from ..fields import Schema, infer_schema
 from ._category import CategoryCodec
 from ._datetime import DatetimeCodec
+from ._domain import check_domain
 from ._identifier import IdentifierCodec
 from ._number import NumberCodec
 from ._spelling import Subwords
@@ -264,6 +265,46 @@ class TableTokenizer(BaseEstimator):
         columns = [self.columns_[place] for place in self._reading()]
         parts = [self._encode_column(codec, X[column], cut) for codec, column in zip(self.codecs_, columns, strict=True)]
         return np.concatenate(self._widened([ids for ids, _ in parts]) + [free for _, free in parts], axis=1)
+
+    def given(self, X: pd.DataFrame) -> tuple[tuple[int, ...], np.ndarray, pd.DataFrame]:
+        """Return what stands for some columns in every row's ids.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_given)
+            With some of the columns of `fit`.
+
+        Returns
+        -------
+        runs : tuple of int
+            Those of the columns in `grammar_`, ascending.
+        tokens : ndarray of int32, shape (n_rows, n_tokens)
+            Theirs, one run after the other.
+        columns : DataFrame of shape (n_rows, n_given)
+            The cells with the dtypes of `fit`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or a value is outside its domain.
+        """
+        check_is_fitted(self)
+        unknown = [column for column in X.columns if column not in self.schema_]
+        if unknown:
+            raise ValueError(f"given names {listed(unknown)}, not among the columns of fit: {listed(self.columns_)}")
+        runs, tokens, columns, run = [], [np.empty((len(X), 0), np.int32)], {}, 0
+        for codec, column in zip(self.codecs_, [self.columns_[place] for place in self._reading()], strict=True):
+            if column in X.columns:
+                check_domain(X[column], self.schema_[column], codec, column)
+                ids, free = codec.encode(X[column])
+                whole = codec.encode_whole(X[column]) if isinstance(codec, TextCodec) else ids
+                columns[column] = codec.decode(whole, free)
+                if codec.run is not None:
+                    runs.append(run)
+                    tokens.append(ids)
+            run += codec.run is not None
+        frame = pd.DataFrame(columns)
+        return tuple(runs), np.concatenate(tokens, axis=1), frame
 
     def _encode_column(self, codec, values, cut):
         if cut or not isinstance(codec, TextCodec):

@@ -1,5 +1,7 @@
 """Text: the tokens that it is spelled with, up to an end."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,7 @@ from .._state import MAX_POSITIONS, check_keys, expect, take, take_int
 from ..fields import Text
 from ._codec import FieldCodec
 from ._spelling import END, N_SPECIAL, Characters, Spelling, Subwords
-from ._strings import StringColumn, to_codes, to_grid
+from ._strings import StringColumn, to_grid
 
 __all__ = ["END", "TextCodec"]
 
@@ -84,14 +86,44 @@ class TextCodec(FieldCodec):
         """
         column = StringColumn(values, field.dtype, name)
         cells, missing = column.read(values)
-        codes, lengths = to_codes(cells) if spelling is None else spelling.spell(cells)
-        length = _run_length(lengths, field.max_length, min_frequency, max_length)
-        if spelling is None and field.alphabet is None:
-            spelling = Characters.fit(codes, lengths, min_frequency)
-        elif spelling is None:
-            spelling = Characters.of(field.alphabet)
         nullable = missing.any() if field.nullable is None else field.nullable
-        never = _never_drawn(nullable, not cells, [] if draw_bytes else spelling.byte_tokens)
+        return cls.fit_chunks(
+            column, [cells], field,
+            nullable=nullable, min_frequency=min_frequency, max_length=max_length, spelling=spelling, draw_bytes=draw_bytes,
+        )  # fmt: skip
+
+    @classmethod
+    def fit_chunks(
+        cls,
+        column: StringColumn,
+        chunks: Iterable[list[str]],
+        field: Text,
+        *,
+        nullable: bool,
+        min_frequency: int,
+        max_length: int,
+        spelling: Spelling | None = None,
+        draw_bytes: bool = True,
+    ) -> "TextCodec":
+        """Learn the same from texts of which only a chunk is in memory at a time; none of them is missing.
+
+        Parameters
+        ----------
+        column : StringColumn
+        chunks : iterable of list of str
+            Read once.
+        field, min_frequency, max_length, spelling, draw_bytes
+            See `fit`.
+        nullable : bool
+            Whether texts may be missing.
+        """
+        if spelling is None and field.alphabet is None:
+            spelling, lengths = Characters.fit(chunks, min_frequency)
+        else:
+            spelling = Characters.of(field.alphabet) if spelling is None else spelling
+            lengths = np.concatenate([spelling.spell(texts)[1].astype(np.int32) for texts in chunks])
+        length = _run_length(lengths, field.max_length, min_frequency, max_length)
+        never = _never_drawn(nullable, not len(lengths), [] if draw_bytes else spelling.byte_tokens)
         return cls(column, spelling, length, never, int((lengths > length).sum()))
 
     def to_state(self) -> dict:

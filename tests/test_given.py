@@ -1,0 +1,125 @@
+"""Rows in the context of given cells."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal, assert_series_equal
+
+from sksynth import LSTMTextModel, fields
+from sksynth.tokenizers import CharTokenizer, TableTokenizer
+
+N = 240
+
+
+def made_table():
+    """Return a table of all kinds of columns."""
+    rng = np.random.default_rng(0)
+    kind = rng.choice(["cat", "dog"], N)
+    return pd.DataFrame(
+        {
+            "note": [f"a {name}, {'small' if i % 3 else 'large'}" for i, name in enumerate(kind)],
+            "kind": pd.Categorical(kind),
+            "age": pd.Series(rng.integers(0, 9, N), dtype="Int64").where(rng.uniform(size=N) > 0.2),
+            "size": rng.uniform(0, 1, N),
+            "seen": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 999, N), unit="D"),
+            "tame": rng.uniform(size=N) > 0.5,
+            "code": [f"K-{i:04d}" for i in range(N)],
+        }
+    )
+
+
+TABLE = made_table()
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Return a model of the table; not to be changed."""
+    tokenizer = TableTokenizer({"note": fields.Text()})
+    return LSTMTextModel(tokenizer, rnn_units=8, epochs=2, learning_rate=0.02, random_state=0).fit(TABLE)
+
+
+@pytest.mark.parametrize("column", ["note", "kind", "age", "size", "seen", "tame", "code"])
+def test_given_cells_come_back(model, column):
+    """The given column is the same in all rows, as it was given and with its dtype; the other columns are sampled."""
+    value = TABLE[column].iloc[5]
+    rows = model.sample(60, given={column: value}, random_state=0)
+    assert rows.dtypes.equals(TABLE.dtypes)
+    if column == "size":
+        np.testing.assert_allclose(rows[column], value, rtol=1e-12)
+    else:
+        assert (rows[column] == value).all()
+    assert all(rows[other].nunique() > 1 for other in TABLE.columns if other != column)
+    assert_frame_equal(rows[:9], model.sample(9, given={column: value}, random_state=0))
+
+
+def test_texts_beyond_what_is_learned_are_given_whole(model):
+    """A given text of any length and of any characters comes back as it is."""
+    text = "a cat 👩‍🔬, " + "very " * 2_000 + "large\n"
+    assert (model.sample(3, given={"note": text}, random_state=0)["note"] == text).all()
+
+
+def test_missing_cells_may_be_given(model):
+    """A missing cell is given as one, where the column can have such."""
+    assert model.sample(20, given={"age": None}, random_state=0)["age"].isna().all()
+    with pytest.raises(ValueError, match=r"given\['seen'\] is missing, but no cell of that column can be"):
+        model.sample(given={"seen": None})
+
+
+def test_a_frame_gives_a_row_for_each(model):
+    """A frame has one row per sample, in order, whose index the sample keeps; sample_iter gives the same rows."""
+    given = TABLE[["kind", "note", "age"]].iloc[40:160]
+    rows = model.sample(given=given, random_state=0)
+    assert_frame_equal(rows[["kind", "note", "age"]], given)
+    chunks = list(model.sample_iter(given=given, chunk_size=50, random_state=0))
+    assert [50, 50, 20] == list(map(len, chunks))
+    assert_frame_equal(pd.concat(chunks, ignore_index=True), rows.reset_index(drop=True))
+
+
+def test_others_are_drawn_in_the_context_of_text(model):
+    """The distribution of the other columns follows the text that is given, once that was learned."""
+    tokenizer = TableTokenizer({"note": fields.Text()})
+    learned = LSTMTextModel(
+        tokenizer, rnn_units=16, epochs=60, learning_rate=0.03, dropout=0.0, early_stopping=False, random_state=0
+    )
+    learned.fit(pd.concat([TABLE[["note", "kind", "tame"]]] * 8, ignore_index=True))
+    for kind in ("cat", "dog"):
+        rows = learned.sample(400, given={"note": f"a {kind}, large"}, random_state=0)
+        assert (rows["kind"] == kind).mean() > 0.9
+        rows = learned.sample(400, given={"kind": kind}, random_state=0)
+        assert rows["note"].str.startswith(f"a {kind}").mean() > 0.9
+
+
+def test_a_validator_sees_given_cells(model):
+    """Rows are judged with the cells that were given."""
+    rows = model.sample(30, given={"kind": "dog"}, validator=lambda row: row["kind"] == "dog" and row["tame"], random_state=0)
+    assert_series_equal(rows["tame"], pd.Series([True] * 30, name="tame"))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"kind": "cow"}, ValueError, r"given\['kind'\] is 'cow', outside the domain of that column: 2: cat, dog"),
+        ({"age": 99}, ValueError, r"given\['age'\] is .*99.*, outside the domain of that column: 0 .. 8"),
+        ({"size": -1.0}, ValueError, r"given\['size'\] is .*-1.0.*, outside the domain"),
+        ({"seen": pd.Timestamp("1999-01-01")}, ValueError, r"given\['seen'\] is .*1999.*, outside the domain"),
+        ({"none": 1}, ValueError, r"given names \[\'none\'\], not among the columns of fit"),
+        ({"kind": ["cat", "dog"]}, TypeError, r"given\['kind'\] must be one value, got \['cat', 'dog'\]"),
+        ({}, ValueError, "given holds no value"),
+        ("cat", TypeError, "given must be a dict of column to value, a DataFrame or None, got 'cat'"),
+    ],
+)
+def test_what_cannot_be_given_is_refused(model, given, error, message):
+    """What is no cell of the table is refused with column and value."""
+    with pytest.raises(error, match=message):
+        model.sample(given=given)
+
+
+def test_given_rows_and_other_wishes(model):
+    """A frame has to have a row for each sample, and none may be chosen among."""
+    given = TABLE[["kind"]].head(3)
+    with pytest.raises(ValueError, match="got 3 given rows for n_samples=2"):
+        model.sample(2, given=given)
+    with pytest.raises(ValueError, match="got given rows and validator"):
+        model.sample(given=given, validator=bool)
+    with pytest.raises(ValueError, match="given is for tables"):
+        LSTMTextModel(CharTokenizer(), rnn_units=4, epochs=1).fit(["ab", "b"] * 9).sample(given={"x": 1})
