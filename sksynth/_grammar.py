@@ -6,15 +6,20 @@ form a *run*. Which tokens a position may hold depends on a *state* that starts 
 position to position by a table. Training, scoring and sampling read the same table.
 """
 
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["Grammar", "Run", "Slot", "compile_slots"]
 
 MISSING = 0  # the token of a missing value, in the first slot of every field
 OTHER = 1  # the token of a value that the field does not name, in the first slot of every field
+
+
+MOST_STATES = 2**15  # as states are kept as int16
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,51 +30,126 @@ class Slot:
     ----------
     name : str
         For messages, such as ``"age"`` or ``"birth.month"``.
-    transitions : ndarray of int16, shape (n_states, n_tokens)
-        The state of the run's next position after a token was read in a state; -1 where the state forbids the token.
-    unsampled : ndarray of bool, shape (n_tokens,), default=none
+    transitions : array of int, shape (n_states, n_tokens)
+        The state of the run's next position after a token was read in a state; -1 where the state forbids the token. Kept as
+        int16.
+    unsampled : array of bool, shape (n_tokens,), default=none
         Tokens that data may hold and that are scored, but that are never drawn.
     repeat : int, default=1
         Number of consecutive positions that share the slot (a run of text).
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape, `transitions` other numbers, or `repeat` is below 1.
+
+    Examples
+    --------
+    Two tokens, a letter (0) and an end (1); after the end nothing but the end comes:
+
+    >>> slot = Slot("word", [[0, 1], [-1, 1]], repeat=4)
+    >>> slot.n_states, slot.n_tokens
+    (2, 2)
     """
 
     name: str
-    transitions: np.ndarray
-    unsampled: np.ndarray = None
+    transitions: ArrayLike
+    unsampled: ArrayLike | None = None
     repeat: int = 1
 
     def __post_init__(self):
-        if self.unsampled is None:
-            object.__setattr__(self, "unsampled", np.zeros(self.n_tokens, bool))
+        transitions = np.asarray(self.transitions)
+        if transitions.ndim != 2 or transitions.dtype.kind not in "iu":
+            raise ValueError(
+                f"slot {self.name!r}: got transitions of {transitions.dtype}, shape {transitions.shape}, expected whole "
+                "numbers, shape (n_states, n_tokens): the next state for each state and token, or -1"
+            )
+        low, high = transitions.min(initial=0), transitions.max(initial=0)
+        if low < -1 or high >= MOST_STATES:
+            raise ValueError(
+                f"slot {self.name!r}: got transitions to states {low}..{high}, expected -1 where a token is forbidden, and "
+                f"states 0..{MOST_STATES - 1}; number the states from 0"
+            )
+        never = np.zeros(transitions.shape[1], bool) if self.unsampled is None else np.asarray(self.unsampled)
+        if never.shape != transitions.shape[1:] or never.dtype != bool:
+            raise ValueError(
+                f"slot {self.name!r}: got unsampled of {never.dtype}, shape {never.shape}, expected one bool for each of the "
+                f"{transitions.shape[1]} tokens: True for those that are never drawn"
+            )
+        if self.repeat < 1:
+            raise ValueError(f"slot {self.name!r}: got repeat={self.repeat}, expected the number of its positions, at least 1")
+        object.__setattr__(self, "transitions", transitions.astype(np.int16, copy=False))
+        object.__setattr__(self, "unsampled", never)
 
     @property
     def n_states(self) -> int:
+        """Number of states in which the slot may be read."""
         return self.transitions.shape[0]
 
     @property
     def n_tokens(self) -> int:
+        """Number of tokens."""
         return self.transitions.shape[1]
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The slots of one field, in the order in which they are read."""
+    """The slots of one field, in the order in which they are read; its first position is read in state 0.
+
+    Parameters
+    ----------
+    slots : tuple of Slot
+
+    Raises
+    ------
+    ValueError
+        If a slot leads to a state that the next one does not have.
+
+    Examples
+    --------
+    >>> run = Run((Slot("word", [[0, 1], [-1, 1]], repeat=4),))
+    >>> run.n_positions
+    4
+    """
 
     slots: tuple[Slot, ...]
 
+    def __post_init__(self):
+        repeated = [(slot, slot) for slot in self.slots if slot.repeat > 1]
+        for slot, following in [*zip(self.slots, self.slots[1:], strict=False), *repeated]:
+            reached = slot.transitions.max(initial=-1)
+            if reached >= following.n_states:
+                raise ValueError(
+                    f"slot {slot.name!r} leads to state {reached}, but slot {following.name!r}, which is read next, has "
+                    f"{following.n_states} states: give its transitions a row for each"
+                )
+
     @property
     def n_positions(self) -> int:
+        """Number of positions of all slots together."""
         return sum(slot.repeat for slot in self.slots)
 
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """All runs of a record.
+    """All runs of a record: which tokens each position may hold.
 
     Parameters
     ----------
     runs : tuple of Run
         One per field that has slots at all.
+
+    Examples
+    --------
+    >>> grammar = Grammar((Run((Slot("word", [[0, 1], [-1, 1]], repeat=4),)),))
+    >>> grammar.n_positions
+    4
+    >>> grammar.states(np.array([[0, 0, 1, 1]]))
+    array([[0, 0, 0, 1]], dtype=int16)
+    >>> grammar.states(np.array([[0, 1, 0, 1]]))
+    Traceback (most recent call last):
+        ...
+    ValueError: slot 'word': token 0 of row 0 is illegal in state 1; was it encoded by another tokenizer?
     """
 
     runs: tuple[Run, ...] = field(default=())
@@ -93,6 +173,7 @@ class Grammar:
 
     @property
     def n_positions(self) -> int:
+        """Number of positions of all runs together."""
         return sum(run.n_positions for run in self.runs)
 
     def states(self, ids: np.ndarray) -> np.ndarray:
@@ -142,7 +223,14 @@ class Grammar:
         return counts
 
 
-def compile_slots(names, sizes, step, *, start=0, unsampled=None) -> Run:
+def compile_slots(
+    names: Sequence[str],
+    sizes: Sequence[int],
+    step: Callable[[int, Hashable, int], Hashable | None],
+    *,
+    start: Hashable = 0,
+    unsampled: Mapping[int, ArrayLike] | None = None,
+) -> Run:
     """Build a run from a step function, by walking the states that can be reached.
 
     Parameters
@@ -160,6 +248,16 @@ def compile_slots(names, sizes, step, *, start=0, unsampled=None) -> Run:
     Returns
     -------
     run : Run
+
+    Examples
+    --------
+    Two digits of base 3, the second not below the first; the state is the digit that was read:
+
+    >>> run = compile_slots(["first", "second"], [3, 3], lambda place, least, digit: digit if digit >= least else None)
+    >>> run.slots[1].transitions >= 0
+    array([[ True,  True,  True],
+           [False,  True,  True],
+           [False, False,  True]])
     """
     frontier, slots = {start: 0}, []
     for index, (name, size) in enumerate(zip(names, sizes, strict=True)):

@@ -52,8 +52,8 @@ class LSTMTextModel(TextSampling):
     Parameters
     ----------
     tokenizer : tokenizer, default=None
-        What turns records into tokens; cloned before it is fitted. None: `TableTokenizer` for tables, for lines of text
-        `SentencePieceTokenizer`, or `CharTokenizer` where training is private.
+        What turns records into tokens; cloned before it is fitted. One of your own derives from `tokenizers.Tokenizer`. None:
+        `TableTokenizer` for tables, for lines of text `SentencePieceTokenizer`, or `CharTokenizer` where training is private.
     embedding_dim : int, default=None
         Width of the token embedding. None: chosen from the number of rows and slots, like all other None; the values used
         are in `training_`.

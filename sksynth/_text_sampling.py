@@ -201,6 +201,11 @@ class TextSampling(GenerativeModel):
             records = self._check_records(records, reset=False)
             if self._container is None:
                 return list(records)
+        if not hasattr(self.tokenizer_, "schema_"):
+            raise ValueError(
+                f"exclude: the {type(self.tokenizer_).__name__} of this model has no schema_, by which columns of text are "
+                "told: leave exclude out"
+            )
         return records[[column for column, field in self.tokenizer_.schema_.items() if field.kind == "text"]]
 
     def _allowed(self, prefixes: Sequence[str] | None, max_length: int | None) -> Callable | None:
@@ -209,7 +214,10 @@ class TextSampling(GenerativeModel):
             return None
         if not hasattr(self.tokenizer_, "guides"):
             name = "max_length" if prefixes is None else "prefix"
-            raise ValueError(f"{name} is for lines of text, but this model was fitted with a {type(self.tokenizer_).__name__}")
+            raise ValueError(
+                f"{name} is for lines of text, but this model was fitted with a {type(self.tokenizer_).__name__}, which has "
+                f"no guides: leave {name} out"
+            )
         return Guides(self.tokenizer_.guides(prefixes, max_length))
 
     def _draw(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[Any]:

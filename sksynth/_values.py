@@ -96,7 +96,7 @@ def integers_between(values: np.ndarray, low: int, high: int) -> np.ndarray:
         edge = np.nextafter(2.0**64 if low >= 0 else 2.0**63, 0)
         values = np.rint(np.clip(values, max(float(low), -(2.0**63)), min(float(high), edge))).astype(wide)
     info = np.iinfo(values.dtype)
-    bounded = np.clip(values, max(low, info.min), max(info.min, min(high, info.max)))
+    bounded = np.clip(values, *(min(max(bound, info.min), info.max) for bound in (low, high)))
     return np.clip(bounded.astype(wide), wide(low), wide(high))
 
 

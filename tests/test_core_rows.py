@@ -20,7 +20,8 @@ GRAMMARS = {
 }
 SETTINGS = core.Settings(
     embedding_dim=4, rnn_units=4, n_layers=1, dropout=0.1, averaging=1.0, context=0.5, epochs=3, batch_size=32,
-    learning_rate=0.03, validation_fraction=0.4, monitor="val_loss", patience=None, min_delta=0.0, steps_per_execution=2, loops="graph",
+    learning_rate=0.03, validation_fraction=0.4, monitor="val_loss", patience=None, min_delta=0.0,
+    steps_per_execution=2, loops="graph",
 )  # fmt: skip
 
 

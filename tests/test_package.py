@@ -23,7 +23,7 @@ USES = {
     "__init__": set(),
     "datasets": set(),
     "fields": FLOOR,
-    "tokenizers": {"fields", *FLOOR},
+    "tokenizers": {"fields", "persistence", *FLOOR},
     "core": {"_grammar", "_memory_map", "_random", "privacy"},
     "privacy": set(),
     "evaluation": {"_validation"},
@@ -189,28 +189,3 @@ def test_ci_begins_with_the_commands_of_the_readme():
 def test_readme_opens_with_its_commands():
     """Nothing but the title comes before the two commands."""
     assert re.match(r"# sksynth\n\n```sh\n.*\n```\n\n```sh\n.*\n```\n", readme())
-
-
-@pytest.mark.slow
-def test_code_on_privacy_runs(capsys):
-    """The Python of the page on privacy runs as it stands, and spends what it says."""
-    names = {}
-    text = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
-    for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        exec(compile(block, "privacy.md", "exec"), names)
-    assert 2.9 < names["synthesizer"].epsilon_ <= 3.0
-    assert "Not covered" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_readme_code_runs(tmp_path, monkeypatch):
-    """The Python of the README runs as it stands, from top to bottom."""
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    blocks = re.findall(r"^```python\n(.*?)^```$", readme(), re.MULTILINE | re.DOTALL)
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
-    assert len(names["synthetic"]) == 1000
-    assert list(names["synthetic"].columns) == list(names["adult"].columns)
-    assert names["search"].best_params_["table__text_model__rnn_units"] in (16, 32)
-    assert names["synthesizer"].get_params()["schema"] is names["schema"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sksynth import LSTMTextModel
 from sksynth.core import fitted_to
 from sksynth.core._layout import ILLEGAL
-from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer, StreamTokenizer, TableTokenizer
+from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer, StreamTokenizer, TableTokenizer, check_tokenizer
 from sksynth.tokenizers._text import END
 
 LONG = ["abc" * n for n in range(20, 120)]
@@ -53,6 +53,11 @@ def test_lines_come_back(speller):
     assert all(map(np.array_equal, again.training_parts([LONG]), tokenizer.training_parts([LONG])))
     assert again.decode(again.encode(LONG)) == LONG
     assert again.get_params()["sequence_length"] == 128
+
+
+def test_the_tokenizer_keeps_to_the_protocol():
+    """What models ask of a tokenizer, the one of streams does."""
+    check_tokenizer(StreamTokenizer(CharTokenizer()), LONG[:8])
 
 
 def test_documents_are_learned_beyond_a_sequence(model):

@@ -370,3 +370,13 @@ def test_many_columns_are_quick():
     table = pd.DataFrame({f"c{i}": rng.normal(size=1000).round(i % 4) for i in range(200)})
     _, again = round_trip(table)
     pd.testing.assert_frame_equal(again, table)
+
+
+@pytest.mark.parametrize("cell", [None, 1])
+def test_small_numbers_are_read_where_all_were_huge(cell):
+    """A column whose bounds lie beyond int64 reads missing cells that stand alone, and clips what is smaller."""
+    huge = pd.DataFrame({"a": pd.Series([None, 2**63, 2**64 - 1], dtype="UInt64")})
+    tokenizer = TableTokenizer(min_frequency=1).fit(huge)
+    row = pd.DataFrame({"a": pd.Series([cell], dtype="Int64")})
+    expected = huge.iloc[[0 if cell is None else 1]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(tokenizer.decode(tokenizer.encode(row)), expected)

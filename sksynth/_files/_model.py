@@ -153,7 +153,7 @@ def tokenizer_state(tokenizer: Any) -> dict:
     if not hasattr(tokenizer, "to_state"):
         raise TypeError(
             f"the tokenizer is a {type(tokenizer).__name__}, which cannot be written to a file: give it to_state and "
-            "from_state, as those of CharTokenizer, or use joblib.dump"
+            "from_state, see sksynth.tokenizers.Tokenizer, or use joblib.dump"
         )
     return {"class": type(tokenizer).__name__, "state": tokenizer.to_state()}
 

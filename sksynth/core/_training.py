@@ -152,6 +152,7 @@ def _training_data(layout, rows, size, steps, epochs, seed, context):
     bounds, varies = parts_of(layout.groups, size), has_text(layout.groups)
     reaches = tf.constant(_rounded(layout.lengths(rows), whole) if varies else np.full(n, whole), tf.int32)
 
+    @tf.autograph.experimental.do_not_convert
     def batch(step):
         epoch, within = step // steps, step % steps
         index = tf.cast(within * size, tf.int32) + tf.range(size)
@@ -175,16 +176,17 @@ def orders_of_step(layout: Layout, reach: tf.Tensor, seed: np.ndarray, step: tf.
     seed : ndarray of uint32, shape (2,)
     step : tensor of int64, shape ()
     context : float
-        Share of the steps in which some runs, each with a probability that is uniform itself, are read before the others.
+        Share of the steps in which some runs are read before the others: any number of them, any of that number.
 
     Returns
     -------
     orders : tensor of int32, shape (n_parts, n_positions)
     """
-    runs = layout.run_of_position
+    runs, n_runs = layout.run_of_position, len(layout.grammar.runs)
     seeds = tf.stack([tf.constant(int(seed[0]) + 2**32, tf.int64), tf.cast(int(seed[1]), tf.int64) + step])
-    draws = tf.random.stateless_uniform((2 + int(runs.max(initial=0)) + 1,), seeds)
-    first = (draws[0] < context) & (draws[2:] < draws[1])
+    draws = tf.random.stateless_uniform((2 + n_runs,), seeds)
+    n_first = tf.where(draws[0] < context, 1 + tf.cast(draws[1] * (n_runs - 1), tf.int32), 0)
+    first = tf.argsort(tf.argsort(draws[2:])) < n_first
     rank = tf.where(tf.range(len(runs)) >= reach[:, None], 2, tf.where(tf.gather(first, runs), 0, 1))
     return tf.gather(tf.constant(layout.order), tf.argsort(rank, stable=True))
 
@@ -230,6 +232,7 @@ def _validation_data(layout, rows):
     parts = tuple(tf.constant(np.stack(part)) for part in zip(*chunks, strict=True))
     gather, order = gatherer(rows), tf.constant(layout.order)
 
+    @tf.autograph.experimental.do_not_convert
     def chunk(numbers, reach, weight):
         return gather(numbers), order, reach, weight
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._grammar import Grammar
@@ -14,6 +13,7 @@ from .._sources import LinesInMemory, LineSource
 from .._state import check_keys, reading_state, take, take_int
 from .._validation import check_int
 from ..fields import Text
+from ._base import Tokenizer
 from ._prefix import LengthGuide, PrefixGuide
 from ._spelling import Spelling
 from ._strings import StringColumn
@@ -24,7 +24,7 @@ __all__ = ["MAX_LENGTH", "LineTokenizer", "check_lines", "line_source"]
 MAX_LENGTH = 1_000
 
 
-class LineTokenizer(BaseEstimator):
+class LineTokenizer(Tokenizer):
     """Lines of text <-> token ids; a subclass says what lines are spelled with.
 
     Its parameters are `max_length`, `min_frequency`, and those that `_own_state` writes.
@@ -70,7 +70,6 @@ class LineTokenizer(BaseEstimator):
         self.vocabulary_ = ["<missing>", "<other>", "<end>", *codec.spelling.pieces]
         self.grammar_ = Grammar((codec.run,))
         self.n_cut_ = codec.n_cut
-        self.n_free_ = 0
         return self
 
     def to_state(self) -> dict:
@@ -194,14 +193,6 @@ class LineTokenizer(BaseEstimator):
         spelling, length = self.codec_.spelling, self.codec_.length
         guides = [] if prefixes is None else [PrefixGuide(spelling, list(prefixes), length)]
         return guides + ([] if max_length is None else [LengthGuide(max_length, len(self.vocabulary_))])
-
-    def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
-        """Return zeros, shape (n_lines,): tokens say everything about a line."""
-        return np.zeros(len(ids))
-
-    def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
-        """Return no free digits, shape (n_rows, 0)."""
-        return np.zeros((len(rows), 0), np.int32)
 
 
 def line_source(lines: Any) -> LineSource:

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from .._grammar import MISSING, Grammar, Run, Slot
 from .._state import check_keys, expect, reading_state, take, take_int
 from .._validation import check_int
+from ._base import Tokenizer
 from ._char import CharTokenizer
 from ._lines import LineTokenizer, check_lines
 from ._sentencepiece import SentencePieceTokenizer
@@ -21,7 +23,7 @@ BEGIN, START, RUNNING, ENDED = range(4)  # states: before the first token, at th
 SPELLERS = {cls.__name__: cls for cls in (CharTokenizer, SentencePieceTokenizer)}
 
 
-class StreamTokenizer(BaseEstimator):
+class StreamTokenizer(Tokenizer):
     """Lines of text <-> token ids, as another tokenizer has them; for training, sequences of one length cut from all lines.
 
     All lines are one stream, an end after each; it is cut into sequences of `sequence_length` tokens, each of which begins
@@ -47,8 +49,6 @@ class StreamTokenizer(BaseEstimator):
         Of a sequence.
     n_cut_ : int
         Number of lines that are longer than what is sampled.
-    n_free_ : int
-        Number of free digits: 0.
     """
 
     def __init__(self, tokenizer: LineTokenizer, sequence_length: int = 128):
@@ -82,7 +82,7 @@ class StreamTokenizer(BaseEstimator):
 
     def _set_tokenizer(self, tokenizer: LineTokenizer) -> "StreamTokenizer":
         self.tokenizer_, self.vocabulary_ = tokenizer, tokenizer.vocabulary_
-        self.n_cut_, self.n_free_ = tokenizer.n_cut_, 0
+        self.n_cut_ = tokenizer.n_cut_
         (slot,) = tokenizer.grammar_.slots
         self.grammar_ = _grammar(slot, slot.repeat + 1, after_end=ENDED)
         self.training_grammar_ = _grammar(slot, self.sequence_length, after_end=START)
@@ -118,31 +118,28 @@ class StreamTokenizer(BaseEstimator):
 
     def admit(self, lines: Sequence[str]) -> "StreamTokenizer":
         """Return this tokenizer, see `CharTokenizer.admit`."""
+        check_is_fitted(self, "tokenizer_")
         self.tokenizer_.admit(lines)
         return self
 
     def encode(self, lines: Sequence[str], *, cut: bool = False) -> np.ndarray:
         """Return the token ids of lines, shape (n_lines, n_positions), int32; see `CharTokenizer.encode`."""
+        check_is_fitted(self, "tokenizer_")
         return np.pad(self.tokenizer_.encode(lines, cut=cut), [(0, 0), (1, 0)], constant_values=END)
 
     def decode(self, ids: np.ndarray) -> list[str]:
         """Return the lines of token ids, shape (n_lines, n_positions)."""
+        check_is_fitted(self, "tokenizer_")
         return self.tokenizer_.decode(np.asarray(ids)[:, 1:])
 
     def guides(self, prefixes: Sequence[str] | None = None, max_length: int | None = None) -> list:
         """Return what tells which tokens may come next, see `CharTokenizer.guides`."""
+        check_is_fitted(self, "tokenizer_")
         return [_Behind(guide) for guide in self.tokenizer_.guides(prefixes, max_length)]
-
-    def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
-        """Return zeros, shape (n_lines,): tokens say everything about a line."""
-        return np.zeros(len(ids))
-
-    def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
-        """Return no free digits, shape (n_rows, 0)."""
-        return np.zeros((len(rows), 0), np.int32)
 
     def to_state(self) -> dict:
         """Return the fitted tokenizer as plain data, from which `from_state` makes it again."""
+        check_is_fitted(self, "tokenizer_")
         return {
             "tokenizer": type(self.tokenizer_).__name__,
             "state": self.tokenizer_.to_state(),

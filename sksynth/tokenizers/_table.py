@@ -6,7 +6,6 @@ from copy import copy
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._admit import admit
@@ -14,6 +13,7 @@ from .._grammar import Grammar
 from .._state import ZONE, check_keys, expect, index_to_state, reading, reading_state, take, take_dtype, take_index, take_int
 from .._validation import check_table, listed
 from ..fields import Schema, infer_schema
+from ._base import Tokenizer
 from ._category import CategoryCodec
 from ._datetime import DatetimeCodec
 from ._domain import check_domain
@@ -41,7 +41,7 @@ COMPLETED = {  # what a completed field says beside nullable and dtype
 }
 
 
-class TableTokenizer(BaseEstimator):
+class TableTokenizer(Tokenizer):
     """Rows of a table <-> rows of token ids: one run of tokens per column.
 
     Parameters

@@ -1,0 +1,59 @@
+"""The Python of the README and of the pages under docs runs as it stands, from top to bottom, as a script."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return a function that runs the Python of a page as one script, in an empty folder, and returns its names."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_page(page):
+        blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        script = tmp_path / "page.py"
+        script.write_text("\n".join(blocks), encoding="utf-8")
+        return runpy.run_path(str(script), run_name="__main__")
+
+    return run_page
+
+
+def test_code_on_tokenizers_runs(run):
+    """The page on tokenizers makes one that is fitted, checked, sampled, saved and loaded; what is no gene is refused."""
+    names = run("docs/tokenizers.md")
+    assert type(names["again"].tokenizer_) is names["GeneTokenizer"]
+    assert len(set(names["samples"])) > 50
+    for text, slot in [("GCTGCTTAA", "codon 1"), ("ATGGCT", "codon 3"), ("ATGTAAGCT", "codon 3"), ("ATGG", "codon 2")]:
+        with pytest.raises(ValueError, match=f"slot '{slot}'"):
+            names["again"].score([text])
+
+
+@pytest.mark.slow
+def test_code_on_training_runs(run):
+    """The page on training makes a synthesizer that stands in a file at the end, as it was."""
+    names = run("docs/training.md")
+    assert (names["folder"] / "checkpoints" / "batch_0" / "history.csv").exists()
+    assert names["again"].history_.equals(names["synthesizer"].history_)
+
+
+@pytest.mark.slow
+def test_code_on_privacy_runs(run, capsys):
+    """The page on privacy spends what it says."""
+    names = run("docs/privacy.md")
+    assert 2.9 < names["synthesizer"].epsilon_ <= 3.0
+    assert "Not covered" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_code_of_the_readme_runs(run):
+    """The README makes the table that it promises, and searches among the values that it names."""
+    names = run("README.md")
+    assert len(names["synthetic"]) == 1000
+    assert list(names["synthetic"].columns) == list(names["adult"].columns)
+    assert names["search"].best_params_["table__text_model__rnn_units"] in (16, 32)
+    assert names["synthesizer"].get_params()["schema"] is names["schema"]
