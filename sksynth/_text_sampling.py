@@ -60,8 +60,7 @@ class TextSampling(GenerativeModel):
             None: 1, or one for each of a list of prefixes or of the rows of a frame that is given.
         given : dict of column to value, or DataFrame, default=None
             Cells of some columns of a table, missing ones included: the others are drawn in their context. A dict holds for
-            all rows, a frame has a row for each, whose index the sample keeps. Not where training was private, which reads
-            columns in one order only.
+            all rows, a frame has a row for each, whose index the sample keeps. For models that were trained with `any_order`.
         prefix : str or list of str, default=None
             What lines begin with: the same for all, or one for each. They are drawn among all lines that begin so.
         temperature : float, default=1.0
@@ -184,7 +183,7 @@ class TextSampling(GenerativeModel):
             )
         if len(self.tokenizer_.grammar_.runs) > 1 and not self.training_["context"]:
             raise ValueError(
-                "given: this model is private, and private training reads columns in one order only: fit without epsilon, or "
+                "given: this model was trained to read columns in one order only: fit with any_order=True, without epsilon, or "
                 "choose among the rows of a larger sample"
             )
         return Given(*self.tokenizer_.given(frame))

@@ -123,3 +123,18 @@ def test_given_rows_and_other_wishes(model):
         model.sample(given=given, validator=bool)
     with pytest.raises(ValueError, match="given is for tables"):
         LSTMTextModel(CharTokenizer(), rnn_units=4, epochs=1).fit(["ab", "b"] * 9).sample(given={"x": 1})
+
+
+def test_the_order_of_columns_is_the_user_s_choice():
+    """Tables without text are read in one order unless told otherwise; then nothing can be given, which is said."""
+    table = TABLE[["kind", "tame"]]
+    plain = LSTMTextModel(rnn_units=4, epochs=1, random_state=0).fit(table)
+    assert plain.training_["context"] == 0
+    with pytest.raises(ValueError, match=r"given: this model was trained to read columns in one order only.*any_order=True"):
+        plain.sample(given={"kind": "cat"})
+    assert plain.set_params(any_order=True).fit(table).training_["context"] > 0
+    assert (plain.sample(9, given={"kind": "cat"})["kind"] == "cat").all()
+    with_text = LSTMTextModel(any_order=False, rnn_units=4, epochs=1).fit(TABLE[["note", "kind"]])
+    assert with_text.training_["context"] == 0
+    with pytest.raises(ValueError, match="any_order=True is not for private training"):
+        LSTMTextModel(any_order=True, epsilon=1.0).fit(table)

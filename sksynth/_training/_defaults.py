@@ -12,7 +12,7 @@ SMALL_ROWS = 3_000  # below, more units and a lower rate suit, which memorises l
 TEXT_POSITIONS = 40  # of text in a record, more than all others, from which its tokens count, not its rows
 TEXT_TOKENS = 1.2e6  # of training: 12 epochs and a tenth of dropout suit so many
 SMALL_TEXT = 3e4  # tokens below which fewer units suffice
-CONTEXT = 0.5  # share of the steps in which some columns are read before the others, which `given` asks of the network
+CONTEXT = 0.25  # share of the steps in which some columns are read before the others, where any may be given
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
 XLA_SECONDS = 12.0  # of training below which XLA's compilation does not pay
@@ -63,7 +63,7 @@ def choose_settings(
         "n_layers": model.n_layers,
         "dropout": given("dropout", usual["dropout"]),
         "averaging": 1.0,
-        "context": CONTEXT if len(grammar.runs) > 1 else 0.0,
+        "context": CONTEXT if _any_order(model.any_order, grammar) else 0.0,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": given("learning_rate", usual["learning_rate"]),
@@ -74,6 +74,12 @@ def choose_settings(
         "steps_per_execution": 1 << int(np.log2(np.clip(CALL_SECONDS * FLOPS / max(step_flops, 1), 1, 16))),
         "loops": _loops(model.jit_compile, epochs * n_training * grammar.n_positions * units, gpu, seconds),
     }
+
+
+def _any_order(any_order, grammar):
+    """Say whether columns are read in any order: there have to be several, by themselves some of text, which comes last."""
+    wanted = any(slot.repeat > 1 for slot in grammar.slots) if any_order == "auto" else any_order
+    return len(grammar.runs) > 1 and wanted
 
 
 def is_text(grammar: Grammar) -> bool:

@@ -22,6 +22,7 @@ SCORING_ROWS = 576  # of a scoring chunk, padded, at most; a multiple of all usu
 SCORING_LOGITS = 2**25  # of a chunk, at most, about
 LOOPS = ("graph", "xla", "keras")
 REACHES = 4  # lengths to which rows of text are read
+VALIDATION_ORDERS = 2  # in which a chunk of held-out rows is scored beside its own, where training has others
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,9 @@ def scoring_chunks(layout: Layout, rows: np.ndarray | MappedRows) -> Iterator[tu
     The rows of a chunk are read up to the same place, `reach`, which depends on nothing but the row.
     """
     size = _scoring_rows(layout.groups)
-    reaches = _rounded(layout.lengths(rows), len(layout.order)) if has_text(layout.groups) else np.full(len(rows), 1)
+    reaches = (
+        _rounded(layout.lengths(rows), len(layout.order)) if has_text(layout.groups) else np.full(len(rows), len(layout.order))
+    )
     for reach in np.unique(reaches).tolist():
         own = np.flatnonzero(reaches == reach)
         for start in range(0, len(own), size):
@@ -226,17 +229,27 @@ def _rounded(lengths, whole):
     return np.clip(-(-lengths // step) * step, 1, whole)
 
 
-def _validation_data(layout, rows):
-    """Return a dataset of (rows, order, reach, weight) of scoring chunks, and their number."""
-    chunks = [chunk for _, chunk in scoring_chunks(layout, rows)]
-    parts = tuple(tf.constant(np.stack(part)) for part in zip(*chunks, strict=True))
-    gather, order = gatherer(rows), tf.constant(layout.order)
+def _validation_data(layout, rows, context):
+    """Return a dataset of (rows, order, reach, weight) of scoring chunks, and their number.
+
+    Where some runs are read before the others in a share `context` of the steps, each chunk is scored in such orders too, with
+    that weight: the best epoch is that of all that is trained for.
+    """
+    chunks, parts = [chunk for _, chunk in scoring_chunks(layout, rows)], []
+    for place, (numbers, reach, weight) in enumerate(chunks):
+        parts.append((numbers, layout.order, reach, weight * (1.0 - context)))
+        for turn in range(VALIDATION_ORDERS if context else 0):
+            step = tf.constant(place * VALIDATION_ORDERS + turn, tf.int64)
+            (order,) = orders_of_step(layout, tf.constant([reach]), np.zeros(2, np.uint32), step, 1.0).numpy()
+            parts.append((numbers, order, reach, weight * (context / VALIDATION_ORDERS)))
+    gather = gatherer(rows)
 
     @tf.autograph.experimental.do_not_convert
-    def chunk(numbers, reach, weight):
+    def chunk(numbers, order, reach, weight):
         return gather(numbers), order, reach, weight
 
-    return tf.data.Dataset.from_tensor_slices(parts).map(chunk).prefetch(2).with_options(_untuned()), len(chunks)
+    stacked = tuple(tf.constant(np.stack(part), tf.as_dtype(part[0].dtype)) for part in zip(*parts, strict=True))
+    return tf.data.Dataset.from_tensor_slices(stacked).map(chunk).prefetch(2).with_options(_untuned()), len(parts)
 
 
 def split_rows(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -275,7 +288,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     shuffling = training_seed.integers(0, 2**31, 2, dtype=np.uint32)
     epochs = range(len(run.records), settings.epochs)
     data = _training_data(layout, rows, settings.batch_size, steps, epochs, shuffling, settings.context)
-    held_out, n_chunks = _validation_data(layout, held_out_rows) if len(validation) else (None, None)
+    held_out, n_chunks = _validation_data(layout, held_out_rows, settings.context) if len(validation) else (None, None)
     keeper = Keeper(settings, run, steps, len(validation))
     weights = run.weights
     if weights is None:
