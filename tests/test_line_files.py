@@ -47,7 +47,7 @@ def own_temporary_folder(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
-    assert list(folder.iterdir()) == []
+    assert list(folder.glob("sksynth-*")) == []
     if os.path.exists("/proc/self/maps"):
         assert str(folder) not in Path("/proc/self/maps").read_text()
 
@@ -208,7 +208,7 @@ def test_an_iterator_that_fails_leaves_nothing(own_temporary_folder):
 
     def failing():
         yield "a"
-        assert list(own_temporary_folder.iterdir())
+        assert list(own_temporary_folder.glob("sksynth-lines-*"))
         raise OSError("the line is dead")
 
     with pytest.raises(OSError, match="the line is dead"):

@@ -149,6 +149,7 @@ def _training_data(layout, rows, size, steps, epochs, seed):
     bounds, varies = parts_of(layout.groups, size), has_text(layout.groups)
     reaches = tf.constant(_rounded(layout.lengths(rows), whole) if varies else np.full(n, whole), tf.int32)
 
+    @tf.autograph.experimental.do_not_convert
     def batch(step):
         epoch, within = step // steps, step % steps
         index = tf.cast(within * size, tf.int32) + tf.range(size)
@@ -196,6 +197,7 @@ def _validation_data(layout, rows):
     parts = tuple(tf.constant(np.stack(part)) for part in zip(*chunks, strict=True))
     gather, order = gatherer(rows), tf.constant(layout.order)
 
+    @tf.autograph.experimental.do_not_convert
     def chunk(numbers, reach, weight):
         return gather(numbers), order, reach, weight
 
