@@ -183,8 +183,8 @@ class TextSampling(GenerativeModel):
             )
         if len(self.tokenizer_.grammar_.runs) > 1 and not self.training_["context"]:
             raise ValueError(
-                "given: this model was trained to read columns in one order only: fit with any_order=True, without epsilon, or "
-                "choose among the rows of a larger sample"
+                "given: this model was trained to read columns in one order only: fit with any_order=True, not epsilon, "
+                "or choose among the rows of a larger sample"
             )
         return Given(*self.tokenizer_.given(frame))
 

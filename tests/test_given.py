@@ -78,15 +78,13 @@ def test_a_frame_gives_a_row_for_each(model):
 def test_others_are_drawn_in_the_context_of_text(model):
     """The distribution of the other columns follows the text that is given, once that was learned."""
     tokenizer = TableTokenizer({"note": fields.Text()})
-    learned = LSTMTextModel(
-        tokenizer, rnn_units=16, epochs=60, learning_rate=0.03, dropout=0.0, early_stopping=False, random_state=0
-    )
-    learned.fit(pd.concat([TABLE[["note", "kind", "tame"]]] * 8, ignore_index=True))
+    learned = LSTMTextModel(tokenizer, rnn_units=16, epochs=25, batch_size=32, learning_rate=0.03, dropout=0.0, random_state=0)
+    learned.fit(pd.concat([TABLE[["note", "kind"]]] * 4, ignore_index=True))
     for kind in ("cat", "dog"):
         rows = learned.sample(400, given={"note": f"a {kind}, large"}, random_state=0)
-        assert (rows["kind"] == kind).mean() > 0.9
+        assert (rows["kind"] == kind).mean() > 0.8
         rows = learned.sample(400, given={"kind": kind}, random_state=0)
-        assert rows["note"].str.startswith(f"a {kind}").mean() > 0.9
+        assert rows["note"].str.startswith(f"a {kind}").mean() > 0.8
 
 
 def test_a_validator_sees_given_cells(model):
