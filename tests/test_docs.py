@@ -34,6 +34,14 @@ def test_code_on_tokenizers_runs(run):
 
 
 @pytest.mark.slow
+def test_code_on_text_runs(run):
+    """The page on text makes fresh lines that copy nothing long, and given cells come back."""
+    names = run("docs/text.md")
+    assert len(names["fresh"]) == 20
+    assert names["copied_ngrams"](names["lines"], names["fresh"], n=41) < 1
+
+
+@pytest.mark.slow
 def test_code_on_training_runs(run):
     """The page on training makes a synthesizer that stands in a file at the end, as it was."""
     names = run("docs/training.md")

@@ -16,7 +16,7 @@ def legal(column: pd.Series, field: fields.Field) -> pd.Series:
     elif isinstance(field, fields.Boolean):
         good = values.isin([True, False])
     elif isinstance(field, fields.Text):
-        good = values.str.len() <= field.max_length
+        good = ~values.str.contains("\ufffd")  # in whole characters; its length in tokens is that of the grammar
     elif isinstance(field, fields.Identifier):
         good = values.astype(str).map(lambda value: re.fullmatch(field.pattern, value) is not None) & ~values.duplicated()
     else:
