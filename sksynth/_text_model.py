@@ -39,7 +39,7 @@ from ._training._progress import supervised
 from ._training._watch import Watch
 from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
 from .privacy._ledger import Ledger
-from .tokenizers import SentencePieceTokenizer, StreamTokenizer, TableTokenizer
+from .tokenizers import CharTokenizer, SentencePieceTokenizer, StreamTokenizer, TableTokenizer
 
 
 class LSTMTextModel(TextSampling):
@@ -88,8 +88,8 @@ class LSTMTextModel(TextSampling):
         Train with differential privacy: everything that the fitted model holds is (epsilon, delta)-differentially private,
         each record being one row. What is read of the records must then be public, or is inferred within epsilon: a table
         needs ``tokenizer=TableTokenizer(schema)`` with a full schema or columns named "private"; lines are read by a public
-        alphabet. Rows are drawn at random for each step, `batch_size` is their expected number, and nothing is held out.
-        None: no privacy.
+        alphabet, or a public model of SentencePiece. Rows are drawn at random for each step, `batch_size` is their expected
+        number, and nothing is held out. None: no privacy.
     delta : float, default=None
         Probability with which the bound may fail; below 1 over the number of records. None: 1e-6.
     noise_multiplier : float, default=None
@@ -379,6 +379,12 @@ class LSTMTextModel(TextSampling):
     def _fit_privately(self, X: Any) -> tuple[np.ndarray, PrivatePlan]:
         """Fit the tokenizer on what is public or released, plan training, say what is spent; return token ids and plan."""
         ledger = Ledger(DELTA if self.delta is None else self.delta)
+        known = (CharTokenizer, SentencePieceTokenizer) if self._container is None else (TableTokenizer,)
+        if not isinstance(self.tokenizer, (*known, type(None))):
+            raise ValueError(
+                f"epsilon is set, but tokenizer {self.tokenizer!r} may keep what it likes of the records: pass "
+                f"{' or '.join(cls.__name__ for cls in known)}, whose parameters are public, or None"
+            )
         if self._container is None:
             facts: Any = Lines(len(X))
             self.tokenizer_, priors = fit_to_alphabet(self.tokenizer)

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, fields
 from sksynth.privacy import audit
-from sksynth.tokenizers import CharTokenizer, TableTokenizer
+from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer, TableTokenizer
 
 N = 400
 PUBLIC = {
@@ -252,6 +252,25 @@ def test_lines_are_read_by_a_public_alphabet(tiny):
     assert "one row" in model.privacy_statement_
     with pytest.raises(ValueError, match="would take max_length and alphabet from the lines"):
         tiny(tokenizer=CharTokenizer(), epsilon=2.0).fit(lines)
+
+
+def test_lines_are_read_by_public_pieces(tiny):
+    """A model of SentencePiece that was learned elsewhere spells lines in private training; one that is learned is refused."""
+    public = SentencePieceTokenizer(290).fit(["a public text of words"] * 3).codec_.spelling.model.to_bytes()
+    tokenizer = SentencePieceTokenizer(max_length=6, model=public)
+    model = tiny(tokenizer=tokenizer, epsilon=2.0).fit(["private words", "zzé"] * 90)
+    assert model.tokenizer_.vocabulary_ == clone(tokenizer).fit(["other lines"]).vocabulary_
+    assert model.tokenizer_.grammar_.n_positions == 6
+    assert len(model.sample(20, random_state=0)) == 20
+    with pytest.raises(ValueError, match="would take max_length and model from the lines"):
+        tiny(tokenizer=SentencePieceTokenizer(), epsilon=2.0).fit(["abc"] * 90)
+
+
+def test_tokenizers_that_may_learn_anything_are_refused(table, tiny):
+    """Private training knows how to fit its own tokenizers without the records, and no others."""
+    for tokenizer, records in ((TableTokenizer(), ["abc"] * 90), (CharTokenizer(3, alphabet="a"), table[["flag"]])):
+        with pytest.raises(ValueError, match="may keep what it likes of the records: pass"):
+            tiny(tokenizer=tokenizer, epsilon=2.0).fit(records)
 
 
 def test_noise_can_be_given_in_place_of_epsilon(table, tiny):

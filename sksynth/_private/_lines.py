@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from ..tokenizers import CharTokenizer
+from ..tokenizers import CharTokenizer, SentencePieceTokenizer
 from ._schema import PRINTABLE
 
 LENGTH = 128  # characters of a line that are read, unless the tokenizer says otherwise
@@ -20,7 +20,7 @@ class Lines:
     public_rows: bool = True
     public_columns: tuple = ()
     schema: tuple = ()
-    also: str = "the alphabet and the length of the tokenizer"
+    also: str = "the alphabet, or the pieces, and the length of the tokenizer"
 
 
 def fit_to_alphabet(tokenizer: Any) -> tuple[Any, np.ndarray]:
@@ -28,20 +28,21 @@ def fit_to_alphabet(tokenizer: Any) -> tuple[Any, np.ndarray]:
 
     Parameters
     ----------
-    tokenizer : CharTokenizer or None
-        With `max_length` and `alphabet`. None: 128 printable characters of ASCII.
+    tokenizer : CharTokenizer, SentencePieceTokenizer or None
+        With `max_length`, and `alphabet` or `model`. None: 128 printable characters of ASCII.
 
     Raises
     ------
     ValueError
-        If it would take length or alphabet from the lines.
+        If it would take length, alphabet or pieces from the lines.
     """
     tokenizer = CharTokenizer(LENGTH, alphabet=PRINTABLE) if tokenizer is None else clone(tokenizer)
-    lacking = [name for name in ("max_length", "alphabet") if getattr(tokenizer, name, None) is None]
+    spelled_by = "model" if isinstance(tokenizer, SentencePieceTokenizer) else "alphabet"
+    lacking = [name for name in ("max_length", spelled_by) if getattr(tokenizer, name, None) is None]
     if lacking:
         raise ValueError(
             f"epsilon is set, but tokenizer {tokenizer!r} would take {' and '.join(lacking)} from the lines: pass "
-            "CharTokenizer(max_length=..., alphabet=...), both public"
+            "CharTokenizer(max_length=..., alphabet=...) or SentencePieceTokenizer(max_length=..., model=...), both public"
         )
-    tokenizer.fit([tokenizer.alphabet])
+    tokenizer.fit([getattr(tokenizer, "alphabet", "")])
     return tokenizer, tokenizer.encode([""])[:0]
