@@ -123,9 +123,8 @@ class TableSampling(GenerativeModel):
         return Choice(validator, max_invalid, Copies(texts, longer_than))
 
     def _draw(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[pd.DataFrame]:
-        n_together = min(model._n_together for model in self.models_)
         streams = [stream(seed, "batch", batch) for batch in range(len(self.models_))]
-        draws = [model._draw_ids(rows, own, how, n_together) for model, own in zip(self.models_, streams, strict=True)]
+        draws = [model._draw_ids(rows, own, how, model._n_together) for model, own in zip(self.models_, streams, strict=True)]
         return map(self._decode, zip(*draws, strict=True))
 
     def _decode(self, ids: Sequence[np.ndarray]) -> pd.DataFrame:

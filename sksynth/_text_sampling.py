@@ -27,7 +27,7 @@ from ._sampling import (
 from ._sources import LineSource, opened
 from ._training._job import core_settings
 
-CHUNK_ROWS, CHUNK_TEXTS = 16_384, 1_024  # records that are drawn at a time: those of text take longer, and are waited for
+CHUNK_ROWS, CHUNK_LINES = 16_384, 1_024  # records that are drawn at a time: lines take longer, and are waited for
 FREE_ROWS = 1_024  # whose free digits have a stream of their own
 
 
@@ -229,7 +229,7 @@ class TextSampling(GenerativeModel):
     @property
     def _n_together(self) -> int:
         """Records that are drawn at a time."""
-        return CHUNK_TEXTS if any(slot.repeat > 1 for slot in self.tokenizer_.grammar_.slots) else CHUNK_ROWS
+        return CHUNK_LINES if self._container is None else CHUNK_ROWS
 
     def _network(self) -> tuple[Any, dict, Any]:
         """Return grammar, weights and shape, as the core wants them."""

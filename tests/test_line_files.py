@@ -178,7 +178,7 @@ def test_bad_lines_are_refused(case):
         LSTMTextModel(CharTokenizer(), **TINY).fit(make())
 
 
-@pytest.mark.parametrize("records", [{"a": 1}, {"a", "b"}, b"ab"], ids=repr)
+@pytest.mark.parametrize("records", [{"a": 1}, {"a", "b"}, b"ab"], ids=["dict", "set", "bytes"])
 def test_what_is_not_read_line_by_line_is_refused(records):
     """Dicts, sets and bytes are no lines."""
     with pytest.raises(ValueError, match="expected a table"):

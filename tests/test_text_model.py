@@ -60,7 +60,16 @@ def test_seen_lines_score_better(fitted_lines):
     assert fitted_lines.score(LINES) == fitted_lines.score_samples(LINES).mean()
 
 
-@pytest.mark.parametrize("kind", [list, tuple, np.array, lambda x: np.array(x, object), pd.Series], ids=lambda kind: str(kind))
+CONTAINERS = {
+    "list": list,
+    "tuple": tuple,
+    "array": np.array,
+    "array of objects": lambda lines: np.array(lines, object),
+    "Series": pd.Series,
+}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS.values(), ids=CONTAINERS)
 def test_lines_may_be_in_any_container(fitted_lines, kind):
     """Lists, tuples, arrays and Series of strings are lines."""
     np.testing.assert_array_equal(fitted_lines.score_samples(LINES), fitted_lines.score_samples(kind(LINES)))
