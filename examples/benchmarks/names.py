@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fit a table of people with its defaults; one JSON line on their names, those of the sample beside those of the holdout.
 
-names.py TRAIN.csv HOLDOUT.csv [--first nameFirst] [--last nameLast] [--by country] [--rows N] [--seed S]
+names.py TRAIN.csv HOLDOUT.csv [--first nameFirst] [--last nameLast] [--by country] [--text COLUMN ...] [--rows N] [--seed S]
 
 length    largest gap between the distribution functions of the lengths of last names (Kolmogorov-Smirnov)
 letter    total variation of the first letters of last names
@@ -20,7 +20,7 @@ import pandas as pd
 from legal import check
 
 import sksynth.core  # noqa: F401
-from sksynth import BatchLSTMSynthesizer
+from sksynth import BatchLSTMSynthesizer, fields
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("train")
@@ -28,6 +28,7 @@ arguments.add_argument("holdout")
 arguments.add_argument("--first", default="nameFirst")
 arguments.add_argument("--last", default="nameLast")
 arguments.add_argument("--by", default="country")
+arguments.add_argument("--text", nargs="*", default=[], help="columns that are text, whatever they are taken for")
 arguments.add_argument("--rows", type=int)
 arguments.add_argument("--seed", type=int, default=0)
 
@@ -71,7 +72,9 @@ def main():
     given = arguments.parse_args()
     train, holdout = pd.read_csv(given.train), pd.read_csv(given.holdout)
     start = time.perf_counter()
-    synthesizer = BatchLSTMSynthesizer(random_state=given.seed).fit(train)
+    synthesizer = BatchLSTMSynthesizer(schema={column: fields.Text() for column in given.text}, random_state=given.seed).fit(
+        train
+    )
     seconds, start = time.perf_counter() - start, time.perf_counter()
     sample = synthesizer.sample(given.rows or len(train), random_state=given.seed)
     rate = len(sample) / (time.perf_counter() - start)
