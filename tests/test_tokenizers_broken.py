@@ -531,6 +531,24 @@ class FitsOnce(Plates):
         return super().fit(records)
 
 
+@broken("given: got other tokens of column 'side', expected the tokens of its runs", COINS)
+class GivesOtherTokens(Coins):
+    def given(self, X):
+        return (0,), 1 - self.encode(X), X
+
+
+@broken("given: got IndexError: .*, expected runs, tokens and cells of column 'side'", COINS)
+class GivesOtherRuns(Coins):
+    def given(self, X):
+        return (5,), self.encode(X), X
+
+
+@broken("given: got other cells of column 'side', expected a frame of it with a row for each", COINS)
+class GivesOtherCells(Coins):
+    def given(self, X):
+        return (0,), self.encode(X), X.head(1)
+
+
 @broken("to_state: got NotImplementedError: later, expected a state")
 class WritesNothing(Plates):
     def to_state(self):

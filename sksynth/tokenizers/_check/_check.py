@@ -6,6 +6,7 @@ import pandas as pd
 
 from ._copying import check_pickle, check_state
 from ._fitting import check_admit, check_fit, check_independence, check_methods, check_parameters, check_unfitted
+from ._given import check_given
 from ._grammar import check_grammar
 from ._ids import check_decode, check_drawn, check_encode, check_guides, check_sizes
 from ._records import check_records
@@ -59,6 +60,7 @@ def check_tokenizer(tokenizer: Any, records: list[str] | pd.DataFrame, *, lossle
     check_drawn(fitted, records)
     check_sizes(fitted, records)
     check_guides(fitted, records, lossless)
+    check_given(fitted, records)
     check_admit(fitted, records)
     check_state(fitted, records)
     check_pickle(fitted, records)
