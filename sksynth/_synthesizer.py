@@ -19,17 +19,15 @@ from ._clusterer import ColumnClusterer
 from ._files import _model as model_files
 from ._files import _synthesizer as synthesizer_files
 from ._generative import (
-    check_callbacks,
-    check_checkpoints,
     check_fitted,
     note_steps,
     refuse_more_training,
 )
 from ._infer import given_fields
+from ._parameters import check_synthesizer
 from ._private import (
     DELTA,
     cell_by_cell,
-    check_budget,
     check_typed,
     cluster_privately,
     plan_training,
@@ -43,21 +41,12 @@ from ._training._history import HISTORY, history_frame
 from ._training._job import Job, Outcome, n_epochs, run_job, settle
 from ._training._progress import supervised
 from ._training._watch import Watch, shares_of_time
-from ._validation import Container, check_columns, check_int, check_real, check_table, listed
+from ._validation import Container, check_columns, check_table, listed
 from .fields import Schema
 from .privacy._ledger import Ledger
 from .tokenizers import TableTokenizer
 
 logger = logging.getLogger(__name__)
-
-_ONE_BUDGET = "all batches read the same rows and share one budget; set it there alone"
-_WHY = {
-    "random_state": "every batch gets a stream of its own; set it there alone",
-    "epsilon": _ONE_BUDGET,
-    "delta": _ONE_BUDGET,
-    "noise_multiplier": "all batches read the same rows and share one noise, which follows from epsilon; set that",
-    "checkpoint_dir": "every batch gets a folder of its own in it; set it there alone",
-}
 
 
 class BatchLSTMSynthesizer(TableSampling):
@@ -494,43 +483,7 @@ class BatchLSTMSynthesizer(TableSampling):
         return synthesizer_files.from_folder(cls, folder, trusted)
 
     def _check_parameters(self) -> None:
-        check_int(self, "min_frequency", low=1)
-        check_int(self, "verbose", low=0)
-        check_real(self, "epsilon", low=0.0, closed="neither", optional=True)
-        check_real(self, "delta", low=0.0, high=1.0, closed="neither", optional=True)
-        check_real(self, "max_time", low=0.0, closed="neither", optional=True)
-        check_checkpoints(self)
-        check_callbacks(self)
-        for name, template in synthesizer_files.TEMPLATES.items():
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, template):
-                raise TypeError(
-                    f"The {name!r} parameter of BatchLSTMSynthesizer must be a {template.__name__} or None, got {value!r}."
-                )
-        if self.text_model is not None:
-            self._check_template()
-        if self.epsilon is None and self.delta is not None:
-            raise ValueError(
-                f"delta={self.delta!r} is set, but not epsilon, so that nothing would be private: set both, or none"
-            )
-        if self.epsilon is not None and self.text_model is not None:
-            check_budget(self.text_model)
-
-    def _check_template(self) -> None:
-        if self.text_model.tokenizer is not None:
-            raise ValueError(
-                f"tokenizer is set on text_model ({self.text_model.tokenizer!r}), but the synthesizer gives every batch a "
-                "TableTokenizer of its own: leave it None, and pass schema and min_frequency to BatchLSTMSynthesizer"
-            )
-        for name in _WHY:
-            value = getattr(self.text_model, name)
-            if value is not None:
-                own = "epsilon" if name == "noise_multiplier" else name
-                raise ValueError(
-                    f"{name} is set on text_model ({value!r}), but belongs to the synthesizer "
-                    f"({own}={getattr(self, own)!r}): {_WHY[name]}"
-                )
-        self.text_model._check_parameters()
+        check_synthesizer(self, synthesizer_files.TEMPLATES)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -13,18 +13,16 @@ from sklearn.base import clone
 from . import persistence
 from ._files import _model as model_files
 from ._generative import (
-    check_callbacks,
-    check_checkpoints,
     check_fitted,
     note_steps,
     refuse_more_training,
 )
+from ._parameters import check_text_model
 from ._private import (
     DELTA,
     Lines,
     PrivatePlan,
     cell_by_cell,
-    check_budget,
     check_typed,
     fit_to_alphabet,
     plan_training,
@@ -37,7 +35,7 @@ from ._training._checkpoints import Folder
 from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train
 from ._training._progress import supervised
 from ._training._watch import Watch
-from ._validation import Container, check_choice, check_columns, check_int, check_real, check_table
+from ._validation import Container, check_columns, check_table
 from .privacy._ledger import Ledger
 from .tokenizers import CharTokenizer, SentencePieceTokenizer, StreamTokenizer, TableTokenizer
 
@@ -411,51 +409,7 @@ class LSTMTextModel(TextSampling):
         return model
 
     def _check_parameters(self) -> None:
-        for name in ("embedding_dim", "rnn_units", "epochs", "batch_size"):
-            check_int(self, name, low=1, optional=True)
-        check_int(self, "n_layers", low=1)
-        check_int(self, "patience", low=1)
-        check_int(self, "verbose", low=0)
-        check_real(self, "dropout", low=0.0, high=1.0, optional=True)
-        check_real(self, "validation_fraction", low=0.0, high=1.0, optional=True)
-        check_real(self, "learning_rate", low=0.0, closed="neither", optional=True)
-        check_real(self, "min_delta", low=0.0)
-        check_real(self, "max_time", low=0.0, closed="neither", optional=True)
-        check_choice(self, "early_stopping", (True, False, "auto"))
-        check_choice(self, "monitor", ("val_loss", "val_accuracy", "loss", "accuracy"))
-        check_choice(self, "warm_start", (True, False))
-        check_checkpoints(self)
-        check_callbacks(self)
-        check_choice(self, "jit_compile", (True, False, "auto"))
-        check_choice(self, "packing", ("rows", "stream"))
-        check_choice(self, "any_order", (True, False, "auto"))
-        for name in ("epsilon", "noise_multiplier"):
-            check_real(self, name, low=0.0, closed="neither", optional=True)
-        check_real(self, "delta", low=0.0, high=1.0, closed="neither", optional=True)
-        check_real(self, "l2_norm_clip", low=0.0, closed="neither")
-        if self.epsilon is not None and self.noise_multiplier is not None:
-            raise ValueError(
-                f"got epsilon={self.epsilon!r} and noise_multiplier={self.noise_multiplier!r}, which say the same twice: set "
-                "one of them"
-            )
-        if self.epsilon is not None or self.noise_multiplier is not None:
-            if self.packing == "stream":
-                raise ValueError(
-                    "packing='stream' cuts lines to pieces, but with epsilon a line is a record: set packing='rows'"
-                )
-            if self.any_order is True:
-                raise ValueError("any_order=True is not for private training, whose steps are few: set any_order='auto'")
-            check_budget(self)
-        elif self.delta is not None:
-            raise ValueError(
-                f"delta={self.delta!r} is set, but neither epsilon nor noise_multiplier, so that nothing would be private: "
-                "set one of them, or leave delta None"
-            )
-        if self.early_stopping is True and self.validation_fraction == 0 and self.monitor.startswith("val_"):
-            raise ValueError(
-                "early_stopping=True of LSTMTextModel needs rows to watch, got validation_fraction=0: "
-                "set validation_fraction=0.1, monitor='loss', or early_stopping=False"
-            )
+        check_text_model(self)
 
     def _check_records(self, X: Any, *, reset: bool) -> Any:
         """Return a table as a frame, lines as they are; remember which in fit, compare with it later."""

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-from sksynth import LSTMTextModel, fields
+from sksynth import BatchLSTMSynthesizer, LSTMTextModel, fields
 from sksynth.tokenizers import CharTokenizer, TableTokenizer
 
 N = 240
@@ -136,3 +136,5 @@ def test_the_order_of_columns_is_the_user_s_choice():
     assert with_text.training_["context"] == 0
     with pytest.raises(ValueError, match="any_order=True is not for private training"):
         LSTMTextModel(any_order=True, epsilon=1.0).fit(table)
+    with pytest.raises(ValueError, match="any_order=True is not for private training"):
+        BatchLSTMSynthesizer(text_model=LSTMTextModel(any_order=True), schema="private", epsilon=1.0).fit(table)

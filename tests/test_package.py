@@ -32,11 +32,22 @@ USES = {
     "_training": {"core", "persistence", *FLOOR},
     "_private": {"_clusterer", "_training", "fields", "privacy", "tokenizers", *FLOOR},
     "_generative": {"_private", "_training", "persistence", "privacy", *FLOOR},
+    "_parameters": {"_generative", "_private", *FLOOR},
     "_text_sampling": {"_generative", "_training", "core", *FLOOR},
     "_table_sampling": {"_generative", "core", *FLOOR},
     "_files": {"_clusterer", "_private", "_text_model", "_training", "__version__", *BELOW},
-    "_text_model": {"_files", "_generative", "_private", "_text_sampling", "_training", *BELOW},
-    "_synthesizer": {"_clusterer", "_files", "_generative", "_private", "_table_sampling", "_text_model", "_training", *BELOW},
+    "_text_model": {"_files", "_generative", "_parameters", "_private", "_text_sampling", "_training", *BELOW},
+    "_synthesizer": {
+        "_clusterer",
+        "_files",
+        "_generative",
+        "_parameters",
+        "_private",
+        "_table_sampling",
+        "_text_model",
+        "_training",
+        *BELOW,
+    },
 } | dict.fromkeys(FLOOR, FLOOR)
 
 
