@@ -457,6 +457,8 @@ class BatchLSTMSynthesizer(TableSampling):
     def _model_params(self) -> dict:
         """Return what every batch's model has of the template: not a tokenizer, nor callbacks, which are part of its job."""
         params = (LSTMTextModel() if self.text_model is None else self.text_model).get_params(deep=False)
+        if params["any_order"] == "auto":
+            params["any_order"] = False  # nothing is given to batches
         return {name: value for name, value in params.items() if name not in ("tokenizer", "callbacks")}
 
     def _run(self, models: list, jobs: list, started: float) -> list[Outcome]:

@@ -62,7 +62,9 @@ class TextSampling(GenerativeModel):
             Cells of some columns of a table, missing ones included: the others are drawn in their context. A dict holds for
             all rows, a frame has a row for each, whose index the sample keeps. For models that were trained with `any_order`.
         prefix : str or list of str, default=None
-            What lines begin with: the same for all, or one for each. They are drawn among all lines that begin so.
+            What lines begin with: the same for all, or one for each. The first tokens are drawn among those that may spell it,
+            one after the other, so that improbable spellings come up more often than in lines that happen to begin so; end
+            it with a whole word where that matters.
         temperature : float, default=1.0
             Below 1 the likelier tokens are drawn more often than they should be, above 1 less often.
         top_k : int, default=None
@@ -160,6 +162,7 @@ class TextSampling(GenerativeModel):
 
     def _way(self, n_samples, given, prefixes, temperature, top_k, top_p, max_length, choosing):
         """Return how records are drawn, once all arguments are what they may be."""
+        frame = None if given is None else frame_of_given(given)
         check_draw(n_samples, temperature)
         check_choices(top_k, top_p, max_length)
         check_prefixes(prefixes, n_samples, choosing)
@@ -167,14 +170,13 @@ class TextSampling(GenerativeModel):
         from .core import Draw
 
         draw = Draw(temperature, top_k, top_p, allowed=self._allowed(prefixes, max_length))
-        if given is None:
+        if frame is None:
             return _Way(draw)
-        columns = self._given(given)
+        columns = self._given(frame)
         return _Way(replace(draw, first=columns.first, given=columns.tokens), columns)
 
-    def _given(self, given: Any) -> Given:
+    def _given(self, given: pd.DataFrame) -> Given:
         """Return given cells as the sampler wants them."""
-        frame = frame_of_given(given)
         if self._container is None:
             raise ValueError("given is for tables, but this model was fitted on lines of text: see prefix")
         if not hasattr(self.tokenizer_, "given"):
@@ -186,7 +188,7 @@ class TextSampling(GenerativeModel):
                 "given: this model was trained to read columns in one order only: fit with any_order=True, not epsilon, "
                 "or choose among the rows of a larger sample"
             )
-        return Given(*self.tokenizer_.given(frame))
+        return Given(*self.tokenizer_.given(given))
 
     def _choice(self, validator: Any, max_invalid: Any, exclude: Any, longer_than: Any) -> Choice:
         """Return which records are taken, once all arguments are what they may be."""

@@ -16,6 +16,7 @@ from sksynth._sampling._copies import Passages
 from sksynth._sampling._records import joined, judge
 from sksynth.core._sampling import _keep_likeliest
 from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer
+from sksynth.tokenizers._text import END
 
 LINES = ["ab", "abab", "ababab", "ba"] * 10
 
@@ -275,3 +276,36 @@ def test_prefixes_that_no_line_has_are_refused(lines, fitted_small):
         lines.sample(3, prefix=["a", "b"])
     with pytest.raises(TypeError, match="prefix must be a string, a list of strings or None"):
         lines.sample(prefix=[1])
+
+
+def test_long_prefixes_are_written_whole():
+    """A prefix of nearly as many tokens as are learned begins every line, whatever pieces it is spelled with."""
+    lines = ["a quick brown fox jumps over a lazy dog", "a lazy dog jumps over a quick brown fox"] * 30
+    model = LSTMTextModel(SentencePieceTokenizer(300), rnn_units=4, epochs=1, random_state=0).fit(lines)
+    n_positions = model.tokenizer_.grammar_.n_positions
+    prefix = lines[0]
+    assert np.count_nonzero(model.tokenizer_.encode([prefix]) != END) > n_positions - 3
+    for length in (len(prefix), 12):
+        drawn = model.sample(300, prefix=prefix[:length], random_state=0)
+        assert all(line.startswith(prefix[:length]) for line in drawn)
+
+
+def test_a_validator_may_do_what_it_likes_with_its_frame(fitted_small):
+    """What a validator writes into its frame is not in the sample; a Series is read by its index."""
+
+    def picky(frame):
+        frame["helper"] = 1
+        frame["count"] = 0
+        return frame["helper"] > 0
+
+    assert_frame_equal(fitted_small.sample(50, random_state=0), fitted_small.sample(50, validator=picky, random_state=0))
+    rows = fitted_small.sample(50, validator=lambda frame: (frame["count"] == 3).fillna(False).sort_values(), random_state=0)
+    assert (rows["count"] == 3).all()
+
+
+def test_texts_of_a_category_column_stay_one():
+    """Portions of texts whose categories differ are joined to one column of categories."""
+    frames = [pd.DataFrame({"t": pd.Categorical(texts), "n": [1, 2]}) for texts in (["a", "b"], ["c", "a"])]
+    whole = joined(frames)
+    assert ["a", "b", "c"] == sorted(whole["t"].cat.categories)
+    assert ["a", "b", "c", "a"] == whole["t"].tolist()

@@ -152,6 +152,7 @@ LONG = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:columns .*no character is in")
 @settings(max_examples=30, deadline=None)
 @given(
     texts=st.lists(st.none() | st.text() | st.sampled_from(LONG), min_size=2, max_size=12),
@@ -186,6 +187,14 @@ def test_texts_of_a_table_share_their_pieces():
     assert " word" in one.pieces
     assert not any("unh" in piece or "rd-" in piece for piece in one.pieces)
     assert three.pieces == sorted("the wor")
+
+
+def test_texts_of_too_few_rows_are_said():
+    """Where no character is in min_frequency rows, nothing of the texts is learned, and a warning says what to do."""
+    table = pd.DataFrame({"note": ["alpha", "beta", "gamma"]})
+    with pytest.warns(UserWarning, match=r"columns \['note'\]: no character is in 5 rows.*smaller min_frequency than 5"):
+        TableTokenizer({"note": fields.Text()}).fit(table)
+    TableTokenizer({"note": fields.Text()}, min_frequency=1).fit(table)
 
 
 def test_what_is_cut_is_said(caplog):

@@ -54,4 +54,6 @@ def frame_of_given(given: Any) -> pd.DataFrame:
         raise TypeError(f"given must be a dict of column to value, a DataFrame or None, got {given!r}")
     if not frame.size:
         raise ValueError(f"given holds no value (shape {frame.shape}): name at least one column and one row, or leave it None")
+    if not frame.columns.is_unique:
+        raise ValueError(f"given names {list(frame.columns[frame.columns.duplicated()])} twice: leave one of each")
     return frame

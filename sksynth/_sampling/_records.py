@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from ._copies import Copies
 
 PORTION = 10_000  # records that are drawn and judged together, at most
 LEAST = 64  # and at least
+RAISE, EXCLUDE_LESS = "Raise max_invalid, or ask less of a record", "Raise exclude_longer_than, or exclude fewer records"
 N_REASONS = 5  # that a SamplingError tells
 FEW_COPIES, MOST_COPIED = 1_000, 0.95  # copies among the drawn records, as a number and as a share, that are drawn anew
 
@@ -30,14 +32,14 @@ class SamplingError(RuntimeError):
         The valid records so far; of `sample_iter` those that were not given out yet.
     """
 
-    def __init__(self, n_invalid: int, reasons: list[str], valid: Any):
-        self.n_invalid, self.reasons, self.valid = n_invalid, reasons, valid
-        super().__init__(n_invalid, reasons, valid)
+    def __init__(self, n_invalid: int, reasons: list[str], valid: Any, remedy: str = RAISE):
+        self.n_invalid, self.reasons, self.valid, self.remedy = n_invalid, reasons, valid, remedy
+        super().__init__(n_invalid, reasons, valid, remedy)
 
     def __str__(self) -> str:
         return (
             f"{self.n_invalid:,} records were refused, beside {len(self.valid):,} valid ones, in `valid` of this error. "
-            f"The last reasons: {'; '.join(self.reasons)}. Raise max_invalid, or ask less of a record"
+            f"The last reasons: {'; '.join(self.reasons)}. {self.remedy}"
         )
 
 
@@ -100,7 +102,7 @@ def drawn(draw: Callable[[range], Iterator[Any]], n_samples: int, choice: Choice
         if breach < stop:
             raise SamplingError(n_invalid, list(reasons), _taken(records, valid))
         if n_valid < n_samples and n_copied > max(FEW_COPIES, MOST_COPIED * start):
-            raise SamplingError(n_copied, ["they repeat texts of exclude"], _taken(records, valid))
+            raise SamplingError(n_copied, ["they repeat texts of exclude"], _taken(records, valid), EXCLUDE_LESS)
         yield _taken(records, valid)
 
 
@@ -137,11 +139,13 @@ def judge(validator: Callable | None, records: Any) -> tuple[np.ndarray, Callabl
 def _mask_of(validator, frame):
     """Return the validator's verdict on all rows; None where it judges single rows."""
     try:
-        mask = validator(frame)
+        mask = validator(frame.copy())
     except Exception:  # a validator of rows may do anything with a frame
         return None
     if not isinstance(mask, np.ndarray | pd.Series | list) or np.shape(mask) != (len(frame),):
         return None
+    if isinstance(mask, pd.Series) and mask.index.is_unique and set(mask.index) == set(frame.index):
+        mask = mask.reindex(frame.index)
     mask = pd.array(mask, dtype="boolean") if pd.api.types.is_bool_dtype(pd.Series(mask)) else None
     return None if mask is None else mask.fillna(False).to_numpy(bool)
 
@@ -160,10 +164,27 @@ def _taken(records, valid):
     return [record for record, is_valid in zip(records, valid.tolist(), strict=True) if is_valid]
 
 
+def _with(frame, column, values):
+    """Return a frame with other values of a column, whatever it is called."""
+    frame = frame.copy(deep=False)
+    frame[column] = values
+    return frame
+
+
+def _alike(portions):
+    """Return frames whose categories are the same: those of texts are whatever was drawn."""
+    for column in portions[0].columns:
+        dtypes = {frame[column].dtype for frame in portions}
+        if len(dtypes) > 1 and all(isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes):
+            union = union_categoricals([frame[column] for frame in portions]).dtype
+            portions = [_with(frame, column, frame[column].astype(union)) for frame in portions]
+    return portions
+
+
 def joined(portions: list) -> Any:
     """Return portions of records as one."""
     if isinstance(portions[0], pd.DataFrame):
-        return pd.concat(portions, ignore_index=True)
+        return pd.concat(_alike(portions), ignore_index=True)
     return [record for portion in portions for record in portion]
 
 

@@ -4,6 +4,7 @@ from bisect import bisect_left
 
 import numpy as np
 
+from .._grammar import OTHER
 from ._spelling import END, N_SPECIAL, Spelling
 
 __all__ = ["PrefixGuide"]
@@ -12,8 +13,9 @@ __all__ = ["PrefixGuide"]
 class PrefixGuide:
     """Tells which tokens may follow those of each row so far.
 
-    A prefix is held against the bytes of the tokens, so that a token may end beyond it: what is drawn has the distribution of
-    the texts that begin with it, whatever their tokens.
+    A prefix is held against the bytes of the tokens, so that a token may end beyond it. Each token is drawn by its probability
+    among those that are allowed, as if any text could go on from all of them alike: spellings that seldom lead to such a text
+    are drawn more often than they should be, the more so the shorter the last word of the prefix is.
 
     Parameters
     ----------
@@ -35,12 +37,13 @@ class PrefixGuide:
         pieces = sorted((piece, token) for token, piece in enumerate(written[N_SPECIAL:], N_SPECIAL))
         self._pieces, self._tokens = [piece for piece, _ in pieces], np.array([token for _, token in pieces], int)
         self._longest, self._masks = int(self._n_bytes.max(initial=0)), {}
+        self._length, self._fewest = length, {b"": 0}
         self._prefixes = list(map(spelling.to_bytes, prefixes))
         self._ends = np.array(list(map(len, self._prefixes)))
         for text, prefix in zip(prefixes, self._prefixes, strict=True):
-            self._check(text, prefix, spelling, length)
+            self._check(text, prefix, spelling, length, written)
 
-    def _check(self, text, prefix, spelling, length):
+    def _check(self, text, prefix, spelling, length, written):
         tokens, (n_tokens,) = spelling.spell([text])
         if n_tokens > length:
             raise ValueError(
@@ -48,7 +51,7 @@ class PrefixGuide:
             )
         rest = prefix
         for token in tokens.tolist():
-            if not self._allowed(rest)[token]:
+            if token == OTHER or not (rest.startswith(written[token]) or written[token].startswith(rest)):
                 raise ValueError(
                     f"prefix {text!r} holds characters that were not learned, from {rest.decode(errors='replace')!r} on"
                 )
@@ -73,26 +76,45 @@ class PrefixGuide:
             return None
         allowed = np.ones((len(rows), len(self._n_bytes)), bool)
         for row in np.flatnonzero(left):
-            allowed[row] = self._allowed(self._prefixes[which[row]][done[row] :])
+            allowed[row] = self._allowed(self._prefixes[which[row]][done[row] :], self._length - time)
         return allowed
 
-    def _allowed(self, rest: bytes) -> np.ndarray:
-        """Return the tokens that write the beginning of `rest`, or all of it and more."""
-        if rest not in self._masks:
-            places = []
-            for n_bytes in range(1, min(self._longest, len(rest)) + 1):
-                place = bisect_left(self._pieces, rest[:n_bytes])
-                while place < len(self._pieces) and self._pieces[place] == rest[:n_bytes]:
-                    places.append(place)
-                    place += 1
-            place = bisect_left(self._pieces, rest)
-            while place < len(self._pieces) and self._pieces[place].startswith(rest):
-                places.append(place)
-                place += 1
+    def _allowed(self, rest: bytes, n_left: int) -> np.ndarray:
+        """Return the tokens that write the beginning of `rest`, if `n_left` can write all of it, or all and more."""
+        n_left = min(n_left, len(rest))  # no more are ever needed
+        if (rest, n_left) not in self._masks:
             mask = np.zeros(len(self._n_bytes), bool)
-            mask[self._tokens[places]] = True
-            self._masks[rest] = mask
-        return self._masks[rest]
+            mask[self._tokens[self._beyond(rest)]] = True
+            for n_bytes, places in self._within(rest):
+                mask[self._tokens[places]] = self._fewest_for(rest[n_bytes:]) < n_left
+            self._masks[rest, n_left] = mask
+        return self._masks[rest, n_left]
+
+    def _fewest_for(self, rest: bytes) -> float:
+        """Return the least number of tokens that write `rest`, the last of them perhaps more."""
+        if rest not in self._fewest:
+            parts = [1.0 + self._fewest_for(rest[n_bytes:]) for n_bytes, _ in self._within(rest)]
+            self._fewest[rest] = 1.0 if len(self._beyond(rest)) else min(parts, default=np.inf)
+        return self._fewest[rest]
+
+    def _within(self, rest: bytes) -> list[tuple[int, list[int]]]:
+        """Return the places of the pieces that are a beginning of `rest`, by their number of bytes; not of all of it."""
+        found = []
+        for n_bytes in range(1, min(self._longest, len(rest) - 1) + 1):
+            place = bisect_left(self._pieces, rest[:n_bytes])
+            own = [place]
+            while own[-1] < len(self._pieces) and self._pieces[own[-1]] == rest[:n_bytes]:
+                own.append(own[-1] + 1)
+            if len(own) > 1:
+                found.append((n_bytes, own[:-1]))
+        return found
+
+    def _beyond(self, rest: bytes) -> np.ndarray:
+        """Return the places of the pieces that write all of `rest`, and perhaps more."""
+        first = last = bisect_left(self._pieces, rest)
+        while last < len(self._pieces) and self._pieces[last].startswith(rest):
+            last += 1
+        return np.arange(first, last)
 
 
 class LengthGuide:

@@ -180,6 +180,11 @@ class Subwords(Spelling):
         return Subwords, (self.model,)  # without what SentencePiece made of it
 
     @property
+    def is_blank(self) -> bool:
+        """Whether no piece but bytes writes anything but space."""
+        return not any(piece.strip() for piece, kind in zip(self.pieces, self.model.kinds, strict=True) if kind != BYTE)
+
+    @property
     def byte_tokens(self) -> list[int]:
         return [token for token, kind in enumerate(self.model.kinds, N_SPECIAL) if kind == BYTE]
 

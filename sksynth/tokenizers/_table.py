@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 from .._admit import admit
 from .._grammar import Grammar
 from .._state import ZONE, check_keys, expect, index_to_state, reading, reading_state, take, take_dtype, take_index, take_int
-from .._validation import check_table, listed
+from .._validation import check_table, listed, warn
 from ..fields import Schema, infer_schema
 from ._base import Tokenizer
 from ._category import CategoryCodec
 from ._datetime import DatetimeCodec
-from ._domain import check_domain
+from ._domain import given_cells
 from ._identifier import IdentifierCodec
 from ._number import NumberCodec
 from ._spelling import Subwords
@@ -108,7 +108,14 @@ class TableTokenizer(Tokenizer):
         if not columns:
             return None
         cells = [cell for column in columns for cell in X[column].dropna()]
-        return Subwords.fit(cells, self.min_frequency * len(columns))
+        n_rows = 1 + (self.min_frequency - 1) * len(columns)  # texts, which are those of `min_frequency` rows at least
+        subwords = Subwords.fit(cells, n_rows)
+        if any(map(str.strip, cells)) and subwords.is_blank:
+            warn(
+                f"columns {listed(columns)}: no character is in {n_rows} rows, so that no text is learned: pass more rows, or "
+                f"a smaller min_frequency than {self.min_frequency}"
+            )
+        return subwords
 
     def _set_columns(self, labels):
         """Set the names of the columns."""
@@ -295,10 +302,7 @@ class TableTokenizer(Tokenizer):
         runs, tokens, columns, run = [], [np.empty((len(X), 0), np.int32)], {}, 0
         for codec, column in zip(self.codecs_, [self.columns_[place] for place in self._reading()], strict=True):
             if column in X.columns:
-                check_domain(X[column], self.schema_[column], codec, column)
-                ids, free = codec.encode(X[column])
-                whole = codec.encode_whole(X[column]) if isinstance(codec, TextCodec) else ids
-                columns[column] = codec.decode(whole, free)
+                ids, columns[column] = given_cells(X[column], self.schema_[column], codec, column)
                 if codec.run is not None:
                     runs.append(run)
                     tokens.append(ids)
