@@ -242,6 +242,15 @@ def test_many_lines_are_sampled(monkeypatch):
     assert sorted(tokenizer.vocabulary_[3:]) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("line", ["aaaaaaaa", "0" * 50, "\u2581" * 9, " " * 8])
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+def test_one_character_alone_is_learned(line, model_type):
+    """Lines of a single character, of which SentencePiece itself makes no model, are spelled in that character."""
+    tokenizer = fit([line], model_type=model_type)
+    assert tokenizer.decode(tokenizer.encode([line, "b"])) == [line, "b"]
+    assert tokenizer.n_vocab_ == len(set(tokenizer.vocabulary_)) - 3
+
+
 def test_the_length_is_in_tokens():
     """Lines are cut at max_length tokens, else at the min_frequency-th longest line's or 1,000; fit says how many were."""
     assert fit().grammar_.n_positions == max(len(pieces_of(fit(max_length=99), line)) for line in LINES)

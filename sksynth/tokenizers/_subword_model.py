@@ -230,6 +230,15 @@ def _untrained(n_pieces: int, model_type: str, symbols: list[str]) -> SubwordMod
     return SubwordModel(model_type, pieces, [0.0] * len(pieces), [kind] * len(pieces))
 
 
+def _of_characters(texts: list[str], n_pieces: int, model_type: str, symbols: list[str]) -> SubwordModel:
+    """Return the model of the characters and the symbols."""
+    characters = sorted(set("".join(texts)).difference(symbols))
+    if n_pieces < len(characters) + len(symbols):
+        raise VocabularyTooSmall(len(characters) + len(symbols))
+    kinds = [NORMAL] * len(characters) + [USER_DEFINED] * len(symbols)
+    return SubwordModel(model_type, characters + symbols, [0.0] * len(kinds), kinds)
+
+
 def _trained(texts: list[str], n_pieces: int, model_type: str, coverage: float, symbols: list[str]) -> SubwordModel:
     """Return what SentencePiece learns; bytes are added later, as it fails on text that is written like one of them."""
     from sentencepiece import SentencePieceTrainer
@@ -245,6 +254,8 @@ def _trained(texts: list[str], n_pieces: int, model_type: str, coverage: float, 
             unk_piece=UNKNOWN_PIECE, minloglevel=2,
         )  # fmt: skip
     except RuntimeError as error:
+        if "no pieces are loaded" in str(error):  # as of a single character that is repeated
+            return _of_characters(texts, n_pieces, model_type, symbols)
         sizes = re.search(r"smaller than required_chars\. (\d+) vs (\d+)", str(error))
         if sizes is None:
             raise
