@@ -135,6 +135,8 @@ class TextSampling(GenerativeModel):
         chunk_size : int, default=None
             Records that are given out together; the last chunk may have fewer. None: lines one by one, and 10,000 rows of a
             table.
+        given
+            See `sample`; the index of a frame is not kept.
         prefix, temperature, top_k, top_p, max_length, validator, max_invalid, exclude, exclude_longer_than, random_state
             See `sample`.
 

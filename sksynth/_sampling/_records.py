@@ -121,9 +121,9 @@ def _first(holds, otherwise):
 def judge(validator: Callable | None, records: Any) -> tuple[np.ndarray, Callable[[int], str]]:
     """Return which records are valid, shape (n_records,), and a callable that tells why one is not.
 
-    Lines are judged one by one. A frame is given to the validator as it is; if what comes back is not one bool per row, the
-    rows are, one by one as dicts. A record is valid if the validator returns something true for it; one for which it raises is
-    not, and the error is the reason. Without a validator all are.
+    Lines are judged one by one. Of a frame the validator gets a copy; if what comes back is not one bool per row, the rows
+    are judged, one by one as dicts. A record is valid if the validator returns something true for it; one for which it raises
+    is not, and the error is the reason. Without a validator all are.
     """
     if validator is None:
         return np.ones(len(records), bool), str
