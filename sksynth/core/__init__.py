@@ -5,6 +5,7 @@ from ._quiet import quiet_import
 quiet_import()
 
 from ._callbacks import callback_error, release, split_callbacks  # noqa: E402
+from ._completion import Completer  # noqa: E402
 from ._dp_sgd import Mechanism, train_privately  # noqa: E402
 from ._growth import fitted_to, grown_weights  # noqa: E402
 from ._run import EpochState, Progress, Run  # noqa: E402
@@ -21,6 +22,7 @@ from ._training import (  # noqa: E402
 )
 
 __all__ = [
+    "Completer",
     "Draw",
     "EpochState",
     "Mechanism",

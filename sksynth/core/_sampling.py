@@ -15,9 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from .._grammar import Grammar
 from ._layout import Layout
-from ._steps import BLOCK_ROWS, Steps, pick, uniform_numbers
-
-MOST_OVER = 0.2  # of a block's rows that may be at their end before they are left out, as copying what goes on takes time
+from ._steps import BLOCK_ROWS, MOST_OVER, Steps, pick, uniform_numbers
 
 
 class _Place(NamedTuple):

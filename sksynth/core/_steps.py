@@ -12,6 +12,7 @@ import numpy as np
 from ._layout import ILLEGAL, Layout
 
 BLOCK_ROWS = 512  # drawn together: few enough for a core's cache, enough that threads seldom wait for the interpreter
+MOST_OVER = 0.2  # of a block's rows that may be at their end before they are left out, as copying what goes on takes time
 SAFE_LOGIT = 40.0  # exp of sums below this in magnitude neither overflows nor vanishes
 
 
@@ -58,7 +59,7 @@ class Head(NamedTuple):
     logits: np.ndarray  # to start from, by state; -inf where the state forbids a token, shape (n_states, n_tokens)
     drawn: np.ndarray  # the same, and -inf for tokens that are never drawn
     safe: bool  # whether logits of drawn tokens stay within SAFE_LOGIT whatever the hidden state
-    ends: np.ndarray  # by state: the token that is drawn up to the slot's last position, whatever is read; -1 where none is
+    ends: np.ndarray  # by state: the only token that is legal up to the slot's last position; -1 where there are others
 
 
 class Steps:
@@ -158,7 +159,7 @@ def _heads(layout, weights):
             kernel = np.ascontiguousarray(weights[f"head_{index}"][member][:, size[1]])
             reach = np.abs(kernel).sum(axis=0).max()  # hidden states lie within -1 and 1
             safe = bool(reach + np.abs(drawn.max(axis=1)).max() < SAFE_LOGIT)
-            ends = _ends(drawn > -np.inf, slot.transitions) if slot.repeat > 1 else np.full(slot.n_states, -1)
+            ends = _ends(logits > -np.inf, slot.transitions) if slot.repeat > 1 else np.full(slot.n_states, -1)
             heads[int(layout.slots[place])] = Head(kernel, logits, drawn, safe, ends)
             place += 1
     return heads
