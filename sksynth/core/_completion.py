@@ -233,7 +233,7 @@ class Completer:
         stop, last_slot = plan.stop, self._grammar.slot_of_position[plan.positions[-1]]
         going = _in_tiles(np.arange(len(tokens)))  # the row of every lane
         lanes = self._steps.lanes(len(going))
-        lanes.token[:] = self._said.shape[1] - 1
+        lanes.token = np.full(len(going), self._said.shape[1] - 1)
         for time in range(stop.max()):
             position, key = plan.positions[time, going], plan.keys[time, going]
             slot = self._grammar.slot_of_position[position]
