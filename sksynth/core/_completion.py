@@ -115,7 +115,8 @@ class Completer:
             Runs that are read among the known ones, but drawn where they are not known: ``guide(tokens)``, of those of the run
             so far, shape (n, n_read), returns logarithms of what each token's probability is multiplied by, shape
             (n, n_tokens) or (n_tokens,); -inf forbids it. Nothing else rules out legal tokens, not even those that are never
-            drawn otherwise. A row whose legal tokens are all forbidden gets weight -inf and some legal token.
+            drawn otherwise. A row whose legal tokens are all forbidden gets weight -inf and some legal token. Called in
+            several threads.
         weighed : ndarray of bool, shape (n_runs,), default=all
             The runs that `log_weights` tells of, where they are known or guided.
         only_first : bool, default=False
@@ -214,9 +215,7 @@ class Completer:
         for question in self._walk(self._plan(known, how), tokens):
             rows, positions = question.rows, question.positions
             if question.kind == FORCED:
-                logits = question.scores + question.head.logits[question.state]
-                said = logits[np.arange(len(rows)), tokens[rows, positions]]
-                log_weights[rows] += said - _log_sum(logits)
+                log_weights[rows] += _log_likelihood(question, tokens[rows, positions])
             elif question.kind == DRAWN:
                 tokens[rows, positions] = _drawn(question, uniform[question.time, rows], how.temperature)
             else:
@@ -298,6 +297,16 @@ def _groups(keys):
         ordered = asked[np.argsort(keys[asked], kind="stable")]
         for own in np.split(ordered, np.flatnonzero(np.diff(keys[ordered])) + 1):
             yield int(keys[own[0]]), own
+
+
+def _log_likelihood(question, tokens):
+    """Return the logarithm of the probability of a token for each row."""
+    logits = question.scores
+    logits += question.head.logits[question.state]
+    said = logits[np.arange(len(tokens)), tokens].astype(float)
+    if question.head.safe:
+        return said - np.log(np.exp(logits, out=logits).sum(axis=1, dtype=float))
+    return said - _log_sum(logits)
 
 
 def _drawn(question, uniform, temperature):

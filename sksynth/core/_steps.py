@@ -58,7 +58,7 @@ class Head(NamedTuple):
     kernel: np.ndarray  # shape (units, n_tokens)
     logits: np.ndarray  # to start from, by state; -inf where the state forbids a token, shape (n_states, n_tokens)
     drawn: np.ndarray  # the same, and -inf for tokens that are never drawn
-    safe: bool  # whether logits of drawn tokens stay within SAFE_LOGIT whatever the hidden state
+    safe: bool  # whether the greatest logits stay within SAFE_LOGIT whatever the hidden state
     ends: np.ndarray  # by state: the only token that is legal up to the slot's last position; -1 where there are others
 
 
@@ -158,7 +158,7 @@ def _heads(layout, weights):
             drawn = np.where(slot.unsampled, np.float32(-np.inf), logits)
             kernel = np.ascontiguousarray(weights[f"head_{index}"][member][:, size[1]])
             reach = np.abs(kernel).sum(axis=0).max()  # hidden states lie within -1 and 1
-            safe = bool(reach + np.abs(drawn.max(axis=1)).max() < SAFE_LOGIT)
+            safe = all(reach + np.abs(table.max(axis=1)).max() < SAFE_LOGIT for table in (logits, drawn))
             ends = _ends(logits > -np.inf, slot.transitions) if slot.repeat > 1 else np.full(slot.n_states, -1)
             heads[int(layout.slots[place])] = Head(kernel, logits, drawn, safe, ends)
             place += 1
