@@ -10,7 +10,7 @@ from scipy.stats import chi2
 
 from sksynth import core
 from sksynth._grammar import Grammar, Run, Slot, compile_slots
-from sksynth.core import _network, _training
+from sksynth.core import _completion, _network, _training
 from sksynth.core._layout import Layout
 from sksynth.core._steps import BLOCK_ROWS
 
@@ -151,9 +151,22 @@ def test_weights_are_those_of_the_runs_that_are_weighed(trained, completer, rows
     assert np.array_equal(nothing[0], completer.complete(rows, known, SEED, range(N_ROWS))[0])
 
 
+def test_products_have_the_same_bits_among_any_rows():
+    """A row's product does not depend on how many others are multiplied with it, nor on its place among them."""
+    rng, tile = np.random.default_rng(0), _completion.TILE
+    for units, n_tokens in [(64, 3), (64, 100), (256, 100), (256, 300)]:
+        values = rng.standard_normal((64 * tile, units), dtype=np.float32)
+        kernel = rng.standard_normal((units, n_tokens), dtype=np.float32)
+        whole = _completion._product(values, kernel)
+        np.testing.assert_allclose(whole, values @ kernel, atol=1e-3)
+        for start, n_tiles in [(0, 1), (3, 1), (5, 2), (7, 8), (1, 40)]:
+            own = slice(start, start + n_tiles * tile)
+            assert np.array_equal(whole[own], _completion._product(values[own], kernel))
+
+
 @pytest.mark.parametrize("n_layers", [1, 2])
 def test_rows_do_not_depend_on_the_others(n_layers):
-    """A row is the same to the bit alone, among any others and at any place, also in products of many tokens."""
+    """A row is the same to the bit alone, among any others and at any place."""
     grammar = Grammar((compile_slots(["city"], [100], lambda *_: 0), NOTE_RUN, DATE_RUN, FLAG_RUN))
     trained, known = network(grammar, n_layers, rnn_units=64), random_runs(N_ROWS)
     completer, rows = core.Completer(grammar, *trained), core.Sampler(grammar, *trained).draw(SEED, range(N_ROWS))
