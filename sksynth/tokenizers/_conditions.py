@@ -90,7 +90,7 @@ class Condition(ABC):
         if self._only is None:
             return column
         cells = self._only.array.take(np.zeros(len(column), np.intp))
-        return pd.Series(cells, index=column.index, name=column.name)
+        return pd.Series(cells, index=column.index, name=column.name, dtype=self._only.dtype)
 
 
 class ListCondition(Condition):
@@ -105,7 +105,7 @@ class ListCondition(Condition):
     def __init__(self, place: Place, codec: FieldCodec, wanted: Wanted):
         super().__init__(place, codec, wanted)
         ids, self._digits = _encoded(codec, wanted.cells)
-        within = np.array(wanted.within, np.int32).reshape(-1, codec.n_positions if wanted.within else ids.shape[1])
+        within = np.array(wanted.within, np.int32).reshape(len(wanted.within), codec.n_positions)
         gone = np.full((int(wanted.missing), codec.n_positions), END if isinstance(codec, TextCodec) else MISSING, np.int32)
         gone[:, :1] = MISSING
         self._tokens = np.concatenate([ids, within, gone])

@@ -48,23 +48,31 @@ def wanted_of(given: Any, field: Field, codec: FieldCodec, column: Any) -> Wante
     ValueError, TypeError
         If there is nothing in it, or something that the column cannot hold.
     """
+    values, intervals = _split(given, column)
+    missing = values.isna()
+    if missing.any():
+        _check_nullable(field, column)
+    values = values[~missing].reset_index(drop=True)
+    if not isinstance(codec, CategoryCodec):  # where 1 and 1.0 may be two
+        values = values.infer_objects()
+    cells = given_cells(values, field, codec, column)[1] if len(values) else values
+    within = [place for interval in intervals for place in _within(interval, field, codec, column)]
+    return Wanted(cells, within, bool(missing.any()))
+
+
+def _split(given, column):
+    """Return the exact and the missing values in what is given, and the intervals."""
     given = given[()] if isinstance(given, np.ndarray) and not given.ndim else given
     items = list(given) if isinstance(given, LISTS) else [given]
     if not items:
         raise ValueError(f"given[{column!r}] is empty, {given!r}, so that no row can be drawn: list at least one value")
     intervals = [item for item in items if isinstance(item, Interval)]
-    nested = [item for item in items if not isinstance(item, Interval) and not types.is_scalar(item)]
-    if nested:
-        raise TypeError(f"given[{column!r}] holds {nested[0]!r}: list values, Interval and missing values only")
+    others = [item for item in items if not isinstance(item, Interval)]
+    nested = next((item for item in others if not types.is_scalar(item)), None)
+    if nested is not None:
+        raise TypeError(f"given[{column!r}] holds {nested!r}: list values, Interval and missing values only")
     typed = isinstance(given, LISTS) and hasattr(given, "dtype") and not intervals
-    values = pd.Series(given if typed else [item for item in items if not isinstance(item, Interval)])
-    missing = values.isna()
-    if missing.any():
-        _check_nullable(field, column)
-    values = values[~missing].reset_index(drop=True)
-    cells = given_cells(values.infer_objects(), field, codec, column)[1] if len(values) else values
-    within = [place for interval in intervals for place in _within(interval, field, codec, column)]
-    return Wanted(cells, within, bool(missing.any()))
+    return pd.Series(given) if typed else pd.Series(others, dtype=object), intervals
 
 
 def _check_nullable(field, column):
