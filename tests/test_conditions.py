@@ -100,7 +100,9 @@ def comparable(cell, field):
     """Return a cell as what tells its place in the order of its column."""
     if field.kind == "datetime" and field.format:
         return pd.to_datetime(cell, format=field.format)
-    return field.levels.index(cell) if getattr(field, "ordered", False) else cell
+    if getattr(field, "ordered", False):
+        return field.levels.index(cell)
+    return float(cell) if isinstance(cell, np.floating) else cell
 
 
 @st.composite
@@ -285,6 +287,25 @@ def test_floats_are_uniform_in_a_leaf():
     assert stats.kstest(place, "uniform").pvalue > 1e-6
 
 
+def test_points_are_uniform_in_a_leaf():
+    """Several exact values of one leaf of a continuum are equally frequent, and come back to the last bit."""
+    tokenizer = TableTokenizer({"x": fields.Number(0.0, 1.0, precision="continuous")}, min_frequency=5)
+    tokenizer.fit(pd.DataFrame({"x": [0.0, 1 / 3, 1.0]}))
+    points = [0.0, 1e-20, 0.1, 2 / 3, 1.0]
+    cells, _ = drawn(tokenizer, "x", points, n=5_000)
+    assert is_uniform(pd.Index(points).get_indexer(cells), len(points))
+    for point in (1e-300, 0.1 + 1e-16):
+        assert (drawn(tokenizer, "x", point)[0] == point).all()
+
+
+@pytest.mark.parametrize("column", ["narrow", "weight", "nullable", "cells", "price"])
+def test_ends_that_are_no_values_of_the_column(column):
+    """Ends of intervals hold exactly, also where a column cannot hold them: those of float32, or of two decimals."""
+    for wanted in (Interval(0.1, 0.2 + 1e-9), Interval(0.1 + 1e-12, 0.7), [Interval(0.3, 0.3000001), Interval(1 / 3, 0.4)]):
+        cells, _ = drawn(TOKENIZER, column, wanted)
+        assert all(meets(cell, wanted, TOKENIZER.schema_[column]) for cell in cells)
+
+
 def test_instants_are_uniform_in_a_second():
     """Parts of a second are drawn uniformly from what meets the condition, to the nanosecond."""
     second = pd.Timestamp("2020-01-03 04:05:06").as_unit("ns")
@@ -299,7 +320,7 @@ def test_instants_are_uniform_in_a_second():
 def test_identifiers_are_chosen_uniformly():
     """Each of several identifiers is as frequent as the others; those of fit may be given, and those never seen."""
     wanted = ["K-000001", "K-000002", "K-999999"]
-    cells, _ = drawn(TOKENIZER, "code", wanted, n=5_000)
+    cells, _ = drawn(TOKENIZER, "code", [*wanted, wanted[0]], n=5_000)
     assert is_uniform(pd.Index(wanted).get_indexer(cells), 3)
     cells, _ = drawn(TOKENIZER, "number", [100_001, 999_999], n=2_000)
     assert is_uniform(pd.Index([100_001, 999_999]).get_indexer(cells), 2)
@@ -337,6 +358,17 @@ def test_frames_may_hold_what_no_row_holds():
     _, tokens, cells = tokenizer.given(frame)
     assert (tokens[:, 0] - 2).tolist() == [0, 1, 1, 2, 2]
     pd.testing.assert_frame_equal(cells, frame)
+
+
+def test_gaps_within_a_divided_cell():
+    """Where a gap lies between the parts of a cell, the nearest part is the context of what is given there."""
+    parts = np.repeat([10_000, 10_500, 11_000], 10), np.arange(20_000, 22_000), np.repeat([0, 90_000], 2000)
+    tokenizer = TableTokenizer(min_frequency=5).fit(pd.DataFrame({"x": np.concatenate(parts)}))
+    cells = tokenizer.codecs_[0].cells
+    assert cells.token2[cells.find(np.array([10_200], np.uint64))[0]] == 1  # elsewhere in a divided cell
+    found, ids = drawn(tokenizer, "x", Interval(10_020, 10_120))
+    assert found.between(10_020, 10_120).all() and found.nunique() > 30
+    assert (tokenizer.decode(ids)["x"] == 10_000).all()
 
 
 def test_columns_without_cells():

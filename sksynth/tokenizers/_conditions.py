@@ -152,11 +152,10 @@ class IdentifierCondition(ListCondition):
     """One of several identifiers, which free digits choose."""
 
     def settled(self, ids: np.ndarray) -> np.ndarray:
-        ids = super().settled(ids)
-        if not len(self._digits):
-            return ids
-        digits, chosen = ids[:, self.free], np.zeros(len(ids), np.uint64)
-        for digit in digits.T:
-            chosen = mix(chosen ^ digit.astype(np.uint64), 1)
-        ids[:, self.free] = self._digits[chosen % np.uint64(len(self._digits))]
+        ids, choices = super().settled(ids), np.unique(self._digits, axis=0)
+        if len(choices):
+            chosen = np.zeros(len(ids), np.uint64)
+            for digit in ids[:, self.free].T:
+                chosen = mix(chosen ^ digit.astype(np.uint64), 1)
+            ids[:, self.free] = choices[chosen % np.uint64(len(choices))]
         return ids

@@ -12,6 +12,7 @@ from .._interval import Interval
 from ..fields import Field
 from ._category import CategoryCodec
 from ._codec import FieldCodec
+from ._datetime import DatetimeCodec
 from ._number import NumberCodec
 from ._text import TextCodec
 
@@ -84,7 +85,7 @@ def _within(interval, field, codec, column):
     """Return what of a column lies in an interval; see `Wanted`."""
     if isinstance(codec, CategoryCodec):
         found = _tokens_within(interval, field, codec, column)
-    elif hasattr(codec, "scale"):
+    elif isinstance(codec, NumberCodec | DatetimeCodec):
         span = codec.scale.span(*(_end(end, interval, field, column) for end in (interval.low, interval.high)))
         found = [] if span is None else [span]
     else:
@@ -171,6 +172,8 @@ def given_cells(values: pd.Series, field: Field, codec: FieldCodec, column: Any)
             f"given[{column!r}] is {shown!r} of type {type(shown).__name__}, which is no value of that column of dtype "
             f"{field.dtype}: {error}"
         ) from error
+    if isinstance(codec, NumberCodec) and codec.scale.continuous:
+        cells = _with_floats(cells, values, missing)  # what digits round is not lost
     other = ~_are_same(values, cells) & ~missing
     _refuse(outside, values, column, lambda _: f"outside the domain of that column: {field.describe_domain()}")
     _refuse(other, values, column, lambda place: f"which that column cannot hold, but {cells.iloc[place]!r}")

@@ -117,7 +117,7 @@ class CalendarCondition(Condition):
         state = np.zeros(len(begun), np.int16)
         for slot, token in zip(self._slots, begun.T, strict=False):
             state = slot.transitions[state, token]
-        return self._after(begun, state)[lane]
+        return self._after(begun, state)[lane.ravel()]
 
     def _after(self, begun, state):
         """Return the weights of the tokens that come next, by the tokens so far and the state that these lead to."""

@@ -317,7 +317,8 @@ class TableTokenizer(Tokenizer):
         ----------
         given : mapping of column to value
             Of each column a value, a `fields.Interval`, a missing value, or a list, set, array or Series of these, any of
-            which is met. Values that no row held are met as well, if they are within the domain.
+            which is met. Values that no row holds, such as numbers in a gap between the others, are met where nothing that
+            rows hold meets the condition.
 
         Returns
         -------
