@@ -13,10 +13,11 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from ._interval import Interval
 from ._plain import from_plain, to_plain
 from ._state import expect, reading
 
-__all__ = ["Boolean", "Category", "Datetime", "Field", "Identifier", "Number", "Schema", "Text", "infer_schema"]
+__all__ = ["Boolean", "Category", "Datetime", "Field", "Identifier", "Interval", "Number", "Schema", "Text", "infer_schema"]
 
 RESOLUTIONS = ("D", "h", "min", "s", "ms", "us", "ns")
 

@@ -56,6 +56,12 @@ class CategoryCodec(FieldCodec):
         self.decode(np.arange(len(self._values) + FIRST)[:, None], None)  # fails where the dtype cannot hold a value
         return self
 
+    @property
+    def sampled(self) -> list[tuple]:
+        """Return the values that are sampled, with their tokens."""
+        other = [] if self._label is None else [(self._label, OTHER)]
+        return [(value, token) for token, value in enumerate(self._values, FIRST)] + other
+
     def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens; values that are no category become OTHER."""
         missing = values.isna().to_numpy()

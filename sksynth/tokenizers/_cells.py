@@ -264,6 +264,15 @@ class Cells:
         deep, between = _locate(self.first[divided], self.last[divided], positions)
         return np.where(hit, at, np.where(between, deep + self.n_cells + 1, self.n_cells))
 
+    def nearest(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """Return the nearest cells to stretches that meet none; what is elsewhere, where there are no cells."""
+        if not self.n_cells:
+            return np.zeros(len(first), np.intp)
+        right = np.searchsorted(self.first[: self.n_cells], first)
+        left, right = np.maximum(right - 1, 0), np.minimum(right, self.n_cells - 1)
+        is_left = (right == left) | (first - self.last[left] <= self.first[right] - last)
+        return np.where((self.first[left] < first) & is_left, left, right)
+
     def run(self, name: str, nullable: bool) -> Run:
         """Return the slots: the first token, and the second where any cell is divided. What has no size is forbidden."""
         n_first, n_second = self.n_tokens

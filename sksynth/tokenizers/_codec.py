@@ -39,6 +39,10 @@ class FieldCodec(ABC):
     def decode(self, ids: np.ndarray, free: np.ndarray):
         """Return the column that `encode` read, of its dtype."""
 
+    def context(self, values) -> np.ndarray:
+        """Return the tokens that stand for given values where other columns are drawn: such as rows may hold."""
+        return self.encode(values)[0]
+
     def admit(self, values, field) -> "FieldCodec":
         """Return a codec for later rows too, whose field may have grown: itself where that brings nothing new."""
         return self

@@ -1,5 +1,6 @@
-"""Given cells: whether a column can hold them, and by which tokens."""
+"""Given cells: whether a column can hold them, and by which tokens; and what else may be given of a column."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,42 +8,196 @@ import pandas as pd
 from pandas.api import types
 
 from .._grammar import MISSING
+from .._interval import Interval
 from ..fields import Field
+from ._category import CategoryCodec
 from ._codec import FieldCodec
+from ._datetime import DatetimeCodec
+from ._number import NumberCodec
 from ._text import TextCodec
 
-__all__ = ["given_cells"]
+__all__ = ["Wanted", "given_cells", "wanted_of"]
 
 CLOSE = 1e-9  # relative difference of floats that are the same
+LISTS = (list, tuple, set, frozenset, range, np.ndarray, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What is given of a column, any of it.
+
+    Parameters
+    ----------
+    cells : Series
+        Exact values, as the column holds them.
+    within : list
+        What lies in intervals: first and last position each on the scale of the codec, or the tokens of categories.
+    missing : bool
+        Whether the cell may be missing.
+    """
+
+    cells: pd.Series
+    within: list
+    missing: bool
+
+
+def wanted_of(given: Any, field: Field, codec: FieldCodec, column: Any) -> Wanted:
+    """Return what a value, an `Interval`, a missing value or a list of these asks of a column.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is nothing in it, or something that the column cannot hold.
+    """
+    values, intervals = _split(given, column)
+    missing = values.isna()
+    if missing.any():
+        _check_nullable(field, column)
+    values = values[~missing].reset_index(drop=True)
+    if not isinstance(codec, CategoryCodec):  # where 1 and 1.0 may be two
+        values = values.infer_objects()
+    cells = given_cells(values, field, codec, column)[1] if len(values) else values
+    within = [place for interval in intervals for place in _within(interval, field, codec, column)]
+    return Wanted(cells, within, bool(missing.any()))
+
+
+def _split(given, column):
+    """Return the exact and the missing values in what is given, and the intervals."""
+    given = given[()] if isinstance(given, np.ndarray) and not given.ndim else given
+    items = list(given) if isinstance(given, LISTS) else [given]
+    if not items:
+        raise ValueError(f"given[{column!r}] is empty, {given!r}, so that no row can be drawn: list at least one value")
+    intervals = [item for item in items if isinstance(item, Interval)]
+    others = [item for item in items if not isinstance(item, Interval)]
+    nested = next((item for item in others if not types.is_scalar(item)), None)
+    if nested is not None:
+        raise TypeError(f"given[{column!r}] holds {nested!r}: list values, Interval and missing values only")
+    typed = isinstance(given, LISTS) and hasattr(given, "dtype") and not intervals
+    return pd.Series(given) if typed else pd.Series(others, dtype=object), intervals
+
+
+def _check_nullable(field, column):
+    if not field.nullable:
+        raise ValueError(f"given[{column!r}] is missing, but no cell of that column can be: give a value")
+
+
+def _within(interval, field, codec, column):
+    """Return what of a column lies in an interval; see `Wanted`."""
+    if isinstance(codec, CategoryCodec):
+        found = _tokens_within(interval, field, codec, column)
+    elif isinstance(codec, NumberCodec | DatetimeCodec):
+        span = codec.scale.span(*(_end(end, interval, field, column) for end in (interval.low, interval.high)))
+        found = [] if span is None else [span]
+    else:
+        raise ValueError(
+            f"given[{column!r}] is {interval!r}, but intervals are for numbers, dates, durations, categories and booleans, "
+            f"and that column is of kind {field.kind!r}: give a value, a list of values, or missing"
+        )
+    if not found:
+        raise ValueError(
+            f"given[{column!r}] is {interval!r}, in which no value of that column lies; its domain is "
+            f"{field.describe_domain()}"
+        )
+    return found
+
+
+def _tokens_within(interval, field, codec, column):
+    """Return the tokens of the categories in an interval; those that cannot be compared with its ends are not."""
+    if not getattr(field, "ordered", False):
+        return [token for value, token in codec.sampled if _holds(interval, value)]
+    levels = list(field.levels or field.categories)
+    for end in (interval.low, interval.high):
+        if end is not None and end not in levels:
+            raise ValueError(f"given[{column!r}] is {interval!r}, but {end!r} is none of the ordered levels {levels}")
+    low, high = (None if end is None else levels.index(end) for end in (interval.low, interval.high))
+    return [token for value, token in codec.sampled if value in levels and _holds_place(low, levels.index(value), high)]
+
+
+def _holds(interval, value):
+    try:
+        return value in interval
+    except TypeError:
+        return False
+
+
+def _holds_place(low, place, high):
+    return (low is None or low <= place) and (high is None or place <= high)
+
+
+def _end(end, interval, field, column):
+    """Return an end of an interval as a value of the column; None where there is none."""
+    try:
+        return None if end is None else _moment_or_number(end, field)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"given[{column!r}] is {interval!r}, but {end!r} is no value of that column of dtype {field.dtype}: {error}"
+        ) from error
+
+
+def _moment_or_number(end, field):
+    is_number = types.is_number(end) or types.is_bool(end)
+    is_duration = isinstance(field.low, pd.Timedelta)
+    if is_number != (field.kind == "number" and not is_duration) or types.is_bool(end):
+        raise TypeError(f"got a value of type {type(end).__name__}")
+    if is_number:
+        return end.item() if isinstance(end, np.generic) else end
+    if is_duration:
+        return pd.Timedelta(end)
+    stamp = pd.to_datetime(end, format=field.format) if isinstance(end, str) else pd.Timestamp(end)
+    if field.tz is None and stamp.tz is not None:
+        raise ValueError("the column has no time zone")
+    return stamp.tz_localize(field.tz) if field.tz is not None and stamp.tz is None else stamp
 
 
 def given_cells(values: pd.Series, field: Field, codec: FieldCodec, column: Any) -> tuple[np.ndarray, pd.Series]:
-    """Return the tokens of given cells, and the cells as the column holds them.
+    """Return the tokens in whose context other columns are drawn, and the cells as the column holds them.
 
     Raises
     ------
     ValueError
         If one is missing where none can be, is no value of such a column, or outside its domain.
     """
-    values = values.reset_index(drop=True)
+    given = values = values.reset_index(drop=True)
     missing = values.isna().to_numpy()
-    if missing.any() and not field.nullable:
-        raise ValueError(f"given[{column!r}] is missing, but no cell of that column can be: give a value")
+    if missing.any():
+        _check_nullable(field, column)
     try:
         values = _converted(values, field)
         ids, free = codec.encode(values)
         cells = codec.decode(codec.encode_whole(values) if isinstance(codec, TextCodec) else ids, free)
         outside = _is_outside(values, field, codec, ids) & ~missing
     except (TypeError, ValueError, OverflowError) as error:
-        shown = values[~missing].iloc[0] if not missing.all() else None
+        shown = _first_wrong(given[~missing], field, codec)
         raise ValueError(
             f"given[{column!r}] is {shown!r} of type {type(shown).__name__}, which is no value of that column of dtype "
             f"{field.dtype}: {error}"
         ) from error
+    if isinstance(codec, NumberCodec) and codec.scale.continuous:
+        cells = _with_floats(cells, values, missing)  # what digits round is not lost
     other = ~_are_same(values, cells) & ~missing
     _refuse(outside, values, column, lambda _: f"outside the domain of that column: {field.describe_domain()}")
     _refuse(other, values, column, lambda place: f"which that column cannot hold, but {cells.iloc[place]!r}")
-    return ids, values.astype(cells.dtype) if types.is_float_dtype(cells.dtype) else cells
+    return codec.context(values), _with_floats(cells, values, missing)
+
+
+def _first_wrong(values, field, codec):
+    """Return the first value that is none of the column by itself; the first of all if none is."""
+    for place in range(len(values)):
+        try:
+            one = values.iloc[[place]].reset_index(drop=True).infer_objects()
+            codec.encode(_converted(one, field))
+        except (TypeError, ValueError, OverflowError):
+            return one.iloc[0]
+    return values.iloc[0] if len(values) else None
+
+
+def _with_floats(cells, values, missing):
+    """Return cells with the very floats that were given, which differ from those of the column by rounding."""
+    if types.is_float_dtype(cells.dtype):
+        return values.astype(cells.dtype)
+    if types.is_object_dtype(cells.dtype) and types.infer_dtype(cells, skipna=True) == "floating":
+        return cells.where(missing, pd.Series(values.to_numpy(np.float64, na_value=np.nan), dtype=object))
+    return cells
 
 
 def _refuse(wrong, values, column, why):
@@ -68,7 +223,7 @@ def _converted(values, field):
 def _is_outside(values, field, codec, ids):
     """Return which values are never sampled."""
     outside = np.zeros(len(values), bool)
-    if codec.run is not None and field.kind != "text":
+    if codec.run is not None and not isinstance(codec, TextCodec | NumberCodec):
         outside = codec.run.slots[0].unsampled[ids[:, 0]] & (ids[:, 0] != MISSING)
     low, high = getattr(field, "low", None), getattr(field, "high", None)
     if low is None or high is None or getattr(field, "format", None) is not None:
@@ -81,6 +236,7 @@ def _are_same(values, cells):
     """Return which cells are what was given; floats to within rounding."""
     if types.is_numeric_dtype(values.dtype) and types.is_numeric_dtype(cells.dtype) and not types.is_bool_dtype(values.dtype):
         one, other = (column.to_numpy(np.float64, na_value=np.nan) for column in (values, cells))
-        return np.isclose(one, other, rtol=CLOSE, atol=0.0, equal_nan=True)
+        narrow = {"float16": np.float16, "float32": np.float32}.get(str(cells.dtype).lower(), np.float64)
+        return np.isclose(one, other, rtol=max(CLOSE, np.finfo(narrow).eps), atol=0.0, equal_nan=True)
     pairs = zip(values.astype(object), cells.astype(object), strict=True)
     return np.fromiter((bool(pd.isna(one)) or one == other for one, other in pairs), bool, len(values))

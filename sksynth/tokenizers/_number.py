@@ -8,6 +8,7 @@ from .._state import check_keys, marker_to_text, take_marker
 from .._values import missing_marker
 from ._cells import Cells
 from ._codec import FREE_BITS, FieldCodec
+from ._digits import digits_of, digits_of_share, remainder_of, share_of
 from ._scale import checked_scale, scale_of
 
 CONTINUOUS_DIGITS = 3  # free digits of a continuous column: 90 bits of its place in the leaf
@@ -27,7 +28,7 @@ class NumberCodec(FieldCodec):
     """
 
     def __init__(self, scale, cells, name, nullable):
-        self._scale, self._cells = scale, cells
+        self.scale, self.cells = scale, cells
         self.run = cells.run(name, nullable)
         wide = (cells.last - cells.first)[~cells.single & (cells.size > 0)]
         if scale.continuous:
@@ -51,7 +52,7 @@ class NumberCodec(FieldCodec):
 
     def to_state(self) -> dict:
         """Return the state: the cells, and what stands for a missing one."""
-        return {"marker": marker_to_text(self._scale.marker), "cells": self._cells.to_state()}
+        return {"marker": marker_to_text(self.scale.marker), "cells": self.cells.to_state()}
 
     @classmethod
     def from_state(cls, state: dict, field, name: str) -> "NumberCodec":
@@ -62,67 +63,54 @@ class NumberCodec(FieldCodec):
 
     def encode(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens and free digits; values beyond the bounds are clipped."""
-        positions, missing = self._scale.positions(values)
-        leaf = self._cells.find(positions)
-        ids = np.stack([self._cells.token1[leaf], self._cells.token2[leaf]], axis=1)[:, : self.n_positions]
+        positions, missing = self.scale.positions(values)
+        ids, within = self.ids_at(positions)
         ids[missing] = MISSING
-        within = self._digits(positions, leaf)
         within[missing] = 0
-        return ids.astype(np.int32), within
+        return ids, within
+
+    def ids_at(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the tokens and free digits of positions on the line."""
+        leaf = self.cells.find(positions)
+        first, last = self.cells.first[leaf], self.cells.last[leaf]
+        if self.scale.continuous:
+            width = last - first
+            share = np.clip((positions - first) / np.where(width > 0, width, 1.0), 0.0, np.nextafter(1.0, 0.0))
+            return self._tokens(leaf), digits_of_share(share, self.n_free)
+        return self._tokens(leaf), digits_of(positions - first, self.n_free)
+
+    def context(self, values: pd.Series) -> np.ndarray:
+        """Return tokens that rows may hold: those of the nearest cell for values that lie in none."""
+        positions, missing = self.scale.positions(values)
+        leaf = self.cells.find(positions)
+        ids = self._tokens(np.where(leaf < self.cells.n_cells, leaf, self.cells.nearest(positions, positions)))
+        ids[missing] = MISSING
+        return ids
+
+    def _tokens(self, leaf):
+        tokens = np.stack([self.cells.token1[leaf], self.cells.token2[leaf]], axis=1)
+        return tokens[:, : self.n_positions].astype(np.int32)
 
     def decode(self, ids: np.ndarray, free: np.ndarray) -> pd.Series:
         """Return the column."""
-        leaf, missing = self._leaf(ids)
-        return self._scale.column(self._positions(leaf, free), missing)
+        leaf, missing = self.leaf(ids)
+        return self.scale.column(self._positions(leaf, free), missing)
 
     def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
         """Return the log of the ticks in each row's leaf, or of its width; 0 for a single value."""
-        leaf, missing = self._leaf(ids)
-        exact = missing | self._cells.single[leaf] | (self._cells.size[leaf] <= 0)
-        return np.where(exact, 0.0, np.log(np.where(exact, 1.0, self._cells.size[leaf])) + np.log(self._scale.unit))
+        leaf, missing = self.leaf(ids)
+        exact = missing | self.cells.single[leaf] | (self.cells.size[leaf] <= 0)
+        return np.where(exact, 0.0, np.log(np.where(exact, 1.0, self.cells.size[leaf])) + np.log(self.scale.unit))
 
-    def _leaf(self, ids):
+    def leaf(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the leaf of tokens, and where they say that a cell is missing."""
         missing = ids[:, 0] == MISSING
         second = ids[:, 1] if ids.shape[1] > 1 else np.zeros(len(ids), np.int32)
-        leaf = self._cells.leaf[ids[:, 0], second]
+        leaf = self.cells.leaf[ids[:, 0], second]
         return np.where(missing, 0, leaf), missing
 
-    def _digits(self, positions, leaf):
-        first, last = self._cells.first[leaf], self._cells.last[leaf]
-        digits = np.zeros((len(positions), self.n_free), np.int32)
-        if self._scale.continuous:
-            width = last - first
-            rest = np.clip((positions - first) / np.where(width > 0, width, 1.0), 0.0, np.nextafter(1.0, 0.0))
-            for i in range(self.n_free):
-                rest = rest * 2.0**FREE_BITS
-                digits[:, i] = rest
-                rest = rest - digits[:, i]
-            return digits
-        rest = positions - first
-        for i in range(self.n_free):
-            digits[:, i] = rest & np.uint64((1 << FREE_BITS) - 1)
-            rest = rest >> np.uint64(FREE_BITS)
-        return digits
-
     def _positions(self, leaf, free):
-        first, last = self._cells.first[leaf], self._cells.last[leaf]
-        if self._scale.continuous:
-            share = np.zeros(len(leaf))
-            for i in reversed(range(self.n_free)):
-                share = (share + free[:, i]) * 2.0**-FREE_BITS
-            return np.clip(first + share * (last - first), first, last)
-        within = np.zeros(len(leaf), np.uint64)
-        for i in reversed(range(min(self.n_free, 2))):
-            within = (within << np.uint64(FREE_BITS)) | free[:, i].astype(np.uint64)
-        if self.n_free <= 2:
-            return first + within % (last - first + np.uint64(1))
-        return first + _wide_remainder(within, free[:, 2:], last - first)
-
-
-def _wide_remainder(low, high_digits, largest):
-    """Return (low + high digits * 2**60) modulo (largest + 1), in Python's integers where uint64 would overflow."""
-    total, scale = low.astype(object), 1 << (2 * FREE_BITS)
-    for digit in high_digits.T:
-        total = total + digit.astype(object) * scale
-        scale <<= FREE_BITS
-    return (total % (largest.astype(object) + 1)).astype(np.uint64)
+        first, last = self.cells.first[leaf], self.cells.last[leaf]
+        if self.scale.continuous:
+            return np.clip(first + share_of(free) * (last - first), first, last)
+        return first + remainder_of(free, last - first)

@@ -6,7 +6,18 @@ import numpy as np
 import pandas as pd
 
 from .._state import expect
-from .._times import duration_tick, duration_units, durations_of, stamp_units, stamps_of, tick_of, ticks_per, unit_of
+from .._times import (
+    duration_at,
+    duration_tick,
+    duration_units,
+    durations_of,
+    stamp_at,
+    stamp_units,
+    stamps_of,
+    tick_of,
+    ticks_per,
+    unit_of,
+)
 from .._values import column_of, integers_between, numbers
 
 
@@ -63,6 +74,14 @@ class Whole:
         values = ticks / 10.0**self.places if self.floats else ticks
         return column_of(values, missing, self.dtype, self.marker)
 
+    def value(self, position: int) -> float:
+        """Return the value at a position."""
+        return self.column(np.array([position], np.uint64), np.zeros(1, bool)).tolist()[0]
+
+    def span(self, low, high) -> tuple | None:
+        """Return the first and the last position whose values lie from `low` to `high`; None if none does."""
+        return _span(self, low, high)
+
 
 @dataclass(frozen=True)
 class Continuous:
@@ -106,6 +125,18 @@ class Continuous:
     def column(self, positions: np.ndarray, missing: np.ndarray) -> pd.Series:
         """Return the column at the positions."""
         return column_of(positions * self.unit, missing, self.dtype, self.marker)
+
+    def span(self, low, high) -> tuple | None:
+        """Return the first and the last position whose values lie from `low` to `high`; None if none does."""
+        low = self.low if low is None or low < self.low else low
+        high = self.high if high is None or high > self.high else high
+        if low > self.high or high < self.low:
+            return None
+        narrow = {"float16": np.float16, "float32": np.float32}.get(self.dtype.lower(), np.float64)
+        first, last = narrow(low), narrow(high)
+        first = np.nextafter(first, narrow(np.inf)) if float(first) < low else first
+        last = np.nextafter(last, narrow(-np.inf)) if float(last) > high else last
+        return None if first > last else (np.float64(first) / self.unit, np.float64(last) / self.unit)
 
 
 class Ticks:
@@ -154,6 +185,10 @@ class Ticks:
         """Return the column at the positions."""
         return self._restore((positions + np.uint64(self.low % 2**64)).view(np.int64), missing)
 
+    def span(self, low, high) -> tuple | None:
+        """Return the first and the last position whose values lie from `low` to `high`; None if none does."""
+        return _span(self, low, high)
+
 
 class Stamps(Ticks):
     """Dates and times."""
@@ -171,6 +206,10 @@ class Stamps(Ticks):
     def _restore(self, ticks, missing):
         return stamps_of(ticks, missing, self.field, self.marker)
 
+    def value(self, position: int) -> pd.Timestamp:
+        """Return the Timestamp at a position."""
+        return stamp_at(self.low + position, self.field)
+
 
 class Durations(Ticks):
     """Timedeltas, whose field is a Number."""
@@ -187,6 +226,26 @@ class Durations(Ticks):
 
     def _restore(self, ticks, missing):
         return durations_of(ticks, missing, self.field)
+
+    def value(self, position: int) -> pd.Timedelta:
+        """Return the Timedelta at a position."""
+        return duration_at(self.low + position, self.field)
+
+
+def _span(scale, low, high):
+    n_ticks = scale.high - scale.low + 1
+    first = 0 if low is None else _count(n_ticks, lambda position: scale.value(position) < low)
+    last = n_ticks - 1 if high is None else _count(n_ticks, lambda position: scale.value(position) <= high) - 1
+    return None if first > last else (np.uint64(first), np.uint64(last))
+
+
+def _count(n_ticks, is_before):
+    """Return the number of positions, all at the start of the line, that are before something; by bisection."""
+    start, stop = 0, n_ticks
+    while start < stop:
+        middle = (start + stop) // 2
+        start, stop = (middle + 1, stop) if is_before(middle) else (start, middle)
+    return start
 
 
 def scale_of(field, name, marker):

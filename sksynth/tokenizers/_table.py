@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from copy import copy
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,11 @@ from .._validation import check_table, listed, warn
 from ..fields import Schema, infer_schema
 from ._base import Tokenizer
 from ._category import CategoryCodec
+from ._conditions import Condition, Place
 from ._datetime import DatetimeCodec
-from ._domain import given_cells
+from ._domain import given_cells, wanted_of
 from ._identifier import IdentifierCodec
+from ._line_conditions import condition_of
 from ._number import NumberCodec
 from ._spelling import Subwords
 from ._text import END, TextCodec
@@ -295,10 +298,7 @@ class TableTokenizer(Tokenizer):
         ValueError
             If there is no such column, or a value is outside its domain.
         """
-        check_is_fitted(self)
-        unknown = [column for column in X.columns if column not in self.schema_]
-        if unknown:
-            raise ValueError(f"given names {listed(unknown)}, not among the columns of fit: {listed(self.columns_)}")
+        self._check_given(X.columns)
         runs, tokens, columns, run = [], [np.empty((len(X), 0), np.int32)], {}, 0
         for codec, column in zip(self.codecs_, [self.columns_[place] for place in self._reading()], strict=True):
             if column in X.columns:
@@ -309,6 +309,43 @@ class TableTokenizer(Tokenizer):
             run += codec.run is not None
         frame = pd.DataFrame(columns)
         return tuple(runs), np.concatenate(tokens, axis=1), frame
+
+    def conditions(self, given: Mapping) -> dict[Any, Condition]:
+        """Return what stands for conditions on some columns in every row's ids.
+
+        Parameters
+        ----------
+        given : mapping of column to value
+            Of each column a value, a `fields.Interval`, a missing value, or a list, set, array or Series of these, any of
+            which is met. Values that no row holds, such as numbers in a gap between the others, are met where nothing that
+            rows hold meets the condition.
+
+        Returns
+        -------
+        conditions : dict of column to Condition
+            In the order in which the columns are read.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no such column, a value is outside its domain, or no value of it lies in an interval.
+        """
+        self._check_given(given)
+        conditions, run, at, free_at = {}, 0, 0, self.grammar_.n_positions
+        for codec, column in zip(self.codecs_, [self.columns_[place] for place in self._reading()], strict=True):
+            modelled = codec.run is not None
+            place = Place(run if modelled else None, slice(at, at + codec.n_positions), slice(free_at, free_at + codec.n_free))
+            if column in given:
+                wanted = wanted_of(given[column], self.schema_[column], codec, column)
+                conditions[column] = condition_of(place, codec, wanted)
+            run, at, free_at = run + modelled, place.positions.stop, place.free.stop
+        return conditions
+
+    def _check_given(self, columns):
+        check_is_fitted(self)
+        unknown = [column for column in columns if column not in self.schema_]
+        if unknown:
+            raise ValueError(f"given names {listed(unknown)}, not among the columns of fit: {listed(self.columns_)}")
 
     def _encode_column(self, codec, values, cut):
         if cut or not isinstance(codec, TextCodec):
