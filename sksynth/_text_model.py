@@ -336,7 +336,8 @@ class LSTMTextModel(TextSampling):
         past = self.history_.to_dict("records")
         seed = stream(seed, "further", len(past))
         ids = token_ids(grown.tokenizer_, X)
-        return grown, Job(ids, seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass)
+        n_context = self.training_.get("n_context", 0)
+        return grown, Job(ids, seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass, n_context=n_context)
 
     def _run(self, job: Job, started: float) -> "LSTMTextModel":
         """Train on a job, watched."""
