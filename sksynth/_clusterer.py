@@ -343,9 +343,8 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
             frame = rows_to_measure(frame, self.random_state)
             self.association_ = measured_association(frame)
         else:
-            noisy = noisy_association(
-                [public_codes(frame.iloc[:, place]) for place in range(frame.shape[1])], self.noise_multiplier
-            )
+            codes = [public_codes(frame.iloc[:, place]) for place in range(frame.shape[1])]
+            noisy = noisy_association(codes, self.noise_multiplier)
             self.privacy_event_ = gaussian_event(self.noise_multiplier)
             self.association_ = pd.DataFrame(noisy, index=frame.columns, columns=frame.columns)
         measured = self.association_.to_numpy()

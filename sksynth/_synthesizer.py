@@ -74,7 +74,7 @@ class BatchLSTMSynthesizer(TableSampling):
         where at least as many rows are at or beyond them. Of no account with `epsilon`, where rows are counted with noise.
     linked : bool, default=True
         Let the model of every batch read, before its own columns, up to four columns of earlier batches, those that say most
-        about its own, so that batches stay dependent on each other; see `links_`. Batches are trained in parallel all the same.
+        about its own, so that batches stay dependent on each other; see `links_`. They are trained in parallel all the same.
         With `epsilon`, links follow from the noisy association that the columns are clustered by; where the clusterer
         measures none, as it is given `batches` or needs no more than one, there are none. False: batches are independent.
     epsilon : float, default=None
