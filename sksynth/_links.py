@@ -45,9 +45,10 @@ def find_links(batches: Sequence[Sequence], association: pd.DataFrame, kinds: Ma
     """Return the context columns of every batch, the strongest first.
 
     The first batch to be read is the one whose columns say most about all columns, the next always the one of which those
-    before say most. The context of a batch is chosen among the columns before it, one after the other: each adds most to the
-    sum, over the batch's own columns, of the association with the nearest context column. What adds less than `WEAK`, or
-    does so by associations below that, is what independent columns of a few thousand rows show by chance.
+    before say most. The context of a batch is chosen among the columns before it, one after the other: each says most of what
+    those chosen leave open in the batch's own columns, squares of associations being the shares that are said. (By the
+    association with the nearest context column alone, the strongest would end the choice: on Adult in batches of at most five,
+    rows of the holdout were less likely by 0.1 to 0.2 nats.) What adds less than one pair at the limit of `WEAK` is no context.
 
     Parameters
     ----------
@@ -110,15 +111,15 @@ def _order_of_batches(batches, givers, association):
 
 def _context(own, before, association):
     """Choose the context of a batch's own columns among those that are read before."""
-    before, nearest, chosen = _by_name(before), np.zeros(len(own)), []
-    strength = _known(association, own, before)
+    before, still_open, chosen = _by_name(before), np.ones(len(own)), []
+    says = _known(association, own, before) ** 2
     while len(chosen) < min(LINKS, len(before)):
-        gains = np.maximum(strength - nearest[:, None], 0.0).sum(axis=0)
+        gains = still_open @ says
         best = _largest(gains, chosen)
-        if gains[best] < WEAK:
+        if gains[best] < WEAK**2:
             break
         chosen.append(best)
-        nearest = np.maximum(nearest, strength[:, best])
+        still_open *= 1.0 - says[:, best]
     return [before[place] for place in chosen]
 
 

@@ -70,10 +70,10 @@ def fitted(make, table):
 def test_context_is_what_says_most_about_the_columns_of_a_batch():
     """Context columns are chosen one after the other, each for what those before it leave open, few of them in all."""
     names = ["a", "b", "c", "x", "y", "z"]
-    pairs = {("a", "x"): 0.9, ("b", "x"): 0.7, ("b", "y"): 0.4, ("c", "y"): 0.2, ("a", "c"): 0.9, ("a", "b"): 0.9}
+    pairs = {("a", "x"): 0.9, ("b", "x"): 0.7, ("b", "y"): 0.4, ("c", "y"): 0.1, ("a", "c"): 0.9, ("a", "b"): 0.9}
     links = find_links([["x", "y", "z"], ["a", "b", "c"]], made_association(names, pairs), kinds_of(names))
 
-    assert links == [["b", "a"], []]  # c says less of y than b, and nothing of x or z
+    assert links == [["a", "b"], []]  # c says hardly anything of y, and nothing of x or z
 
 
 def test_what_is_no_more_than_chance_links_nothing():
@@ -99,7 +99,8 @@ def test_text_and_identifiers_are_no_context():
     strong = made_association(names, dict.fromkeys(itertools.combinations(names, 2), 0.9))
     links = find_links([["note"], ["key"], ["a"], ["b"]], strong, kinds_of(names, note="text", key="identifier"))
 
-    assert links[0] in (["a"], ["b"])
+    assert links[0]
+    assert set(links[0]) <= {"a", "b"}
     assert links[1] == []
     assert sorted(links[2:]) in ([[], ["a"]], [[], ["b"]])
 
@@ -339,7 +340,8 @@ def test_links_of_a_private_fit_follow_from_what_was_released(make, template):
     private = make(clusterer=ColumnClusterer(max_columns=1), **parameters).fit(wide)
 
     assert len(private.batches_) == 4
-    assert {"a", "a_again"} in [{*batch, *context} for batch, context in zip(private.batches_, private.links_, strict=True)]
+    read = [{*batch, *context} for batch, context in zip(private.batches_, private.links_, strict=True)]
+    assert any({"a", "a_again"} <= columns for columns in read)
     assert private.epsilon_ <= 10.0
     assert np.isfinite(private.score_samples(wide)).all()
     assert list(private.sample(5)) == list(wide)
