@@ -48,7 +48,7 @@ def find_links(batches: Sequence[Sequence], association: pd.DataFrame, kinds: Ma
     before say most. The context of a batch is chosen among the columns before it, one after the other: each says most of what
     those chosen leave open in the batch's own columns, squares of associations being the shares that are said. (By the
     association with the nearest context column alone, the strongest would end the choice: on Adult in batches of at most five,
-    rows of the holdout were less likely by 0.1 to 0.2 nats.) What adds less than one pair at the limit of `WEAK` is no context.
+    holdout rows were less likely by 0.1 to 0.2 nats.) What adds less than one pair at the limit of `WEAK` is no context.
 
     Parameters
     ----------
