@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._association import association, codes_of, noisy_association, public_codes
+from ._association import WEAK, measured_association, noisy_association, public_codes, rows_to_measure
 from ._plain import from_plain, to_plain
 from ._state import check_keys, expect, index_to_state, reading_state, take, take_array, take_index
 from ._validation import check_choice, check_columns, check_int, check_real, check_table, is_int, listed
@@ -16,8 +15,6 @@ from .privacy._ledger import gaussian_event
 
 __all__ = ["ColumnClusterer"]
 
-SAMPLE_ROWS = 10_000  # rows that the association is measured on
-WEAK = 0.1  # a mean association below this is no reason to keep columns together
 LONG_TEXT = 32  # characters; mostly distinct strings of this mean length are long text
 
 
@@ -341,22 +338,22 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
 
     def _find_batches(self, frame: pd.DataFrame) -> list[list[int]]:
         """Set `association_` and `linkage_` and return the batches as positions."""
-        if self.noise_multiplier is None and len(frame) > SAMPLE_ROWS:
-            random = check_random_state(self.random_state)
-            frame = frame.iloc[np.sort(random.choice(len(frame), SAMPLE_ROWS, replace=False))]
-        columns = [frame.iloc[:, position] for position in range(frame.shape[1])]
         if self.noise_multiplier is None:
             self.__dict__.pop("privacy_event_", None)
-            measured = association(np.column_stack([codes_of(column) for column in columns]))
+            frame = rows_to_measure(frame, self.random_state)
+            self.association_ = measured_association(frame)
         else:
-            measured = noisy_association([public_codes(column) for column in columns], self.noise_multiplier)
+            codes = [public_codes(frame.iloc[:, place]) for place in range(frame.shape[1])]
+            noisy = noisy_association(codes, self.noise_multiplier)
             self.privacy_event_ = gaussian_event(self.noise_multiplier)
-        self.association_ = pd.DataFrame(measured, index=frame.columns, columns=frame.columns)
+            self.association_ = pd.DataFrame(noisy, index=frame.columns, columns=frame.columns)
+        measured = self.association_.to_numpy()
         self.linkage_ = _linkage(measured, self.method)
-        if len(columns) <= self.max_columns:
-            return [list(range(len(columns)))]
+        n_columns = frame.shape[1]
+        if n_columns <= self.max_columns:
+            return [list(range(n_columns))]
         isolate = self.isolate_text and self.noise_multiplier is None  # categories are no long text
-        alone = np.array([isolate and _is_long_text(column) for column in columns])
+        alone = np.array([isolate and _is_long_text(frame.iloc[:, place]) for place in range(n_columns)])
         batches = [[int(position)] for position in np.flatnonzero(alone)]
         batches += _pack(_groups(self.linkage_, ~alone, self.max_columns), measured, self.max_columns)
         return sorted(sorted(batch) for batch in batches)

@@ -19,7 +19,7 @@ from ._validation import check_choice
 from .privacy._ledger import Ledger
 
 CHUNK = 10_000  # records that `sample_iter` gives out together, unless told otherwise
-_HIDDEN = ("_weights", "_container", "_n_steps", "_read_from")  # what fit or load sets besides attributes with a final _
+_HIDDEN = ("_weights", "_container", "_n_steps", "_read_from", "_reading")  # of fit and load, beside what ends on _
 
 
 class GenerativeModel(BaseEstimator):

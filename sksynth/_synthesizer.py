@@ -2,6 +2,7 @@
 
 import logging
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
@@ -15,6 +16,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
+from ._association import measured_association, rows_to_measure
 from ._clusterer import ColumnClusterer
 from ._files import _model as model_files
 from ._files import _synthesizer as synthesizer_files
@@ -24,6 +26,7 @@ from ._generative import (
     refuse_more_training,
 )
 from ._infer import given_fields
+from ._links import find_links, reading_order
 from ._parameters import check_synthesizer
 from ._private import (
     DELTA,
@@ -42,7 +45,7 @@ from ._training._job import Job, Outcome, n_epochs, run_job, settle
 from ._training._progress import supervised
 from ._training._watch import Watch, shares_of_time
 from ._validation import Container, check_columns, check_table, listed
-from .fields import Schema
+from .fields import Schema, infer_schema
 from .privacy._ledger import Ledger
 from .tokenizers import TableTokenizer
 
@@ -69,6 +72,11 @@ class BatchLSTMSynthesizer(TableSampling):
     min_frequency : int, default=5
         Values of a category that are in fewer rows are neither stored nor sampled, and the bounds of numbers and dates lie
         where at least as many rows are at or beyond them. Of no account with `epsilon`, where rows are counted with noise.
+    linked : bool, default=True
+        Let the model of every batch read, before its own columns, up to four columns of earlier batches, those that say most
+        about its own, so that batches stay dependent on each other; see `links_`. They are trained in parallel all the same.
+        With `epsilon`, links follow from the noisy association that the columns are clustered by; where the clusterer
+        measures none, as it is given `batches` or needs no more than one, there are none. False: batches are independent.
     epsilon : float, default=None
         Fit with differential privacy: everything that the fitted object holds, and everything sampled from it, is
         (epsilon, delta)-differentially private, the unit being one row. See `privacy_statement_`. None: no privacy.
@@ -101,8 +109,11 @@ class BatchLSTMSynthesizer(TableSampling):
     ----------
     batches_ : list of list
         The columns of every batch.
+    links_ : list of list
+        The columns of other batches that the model of every batch reads first, as context, the strongest first.
     models_ : list of LSTMTextModel
-        The fitted model of every batch.
+        The fitted model of every batch; its `columns_` are the context, and the batch's own in the order in which they are
+        read.
     clusterer_ : ColumnClusterer
         The fitted clusterer.
     callbacks_ : list of list
@@ -153,6 +164,7 @@ class BatchLSTMSynthesizer(TableSampling):
         *,
         schema: Mapping | str | None = None,
         min_frequency: int = 5,
+        linked: bool = True,
         epsilon: float | None = None,
         delta: float | None = None,
         checkpoint_dir: Any = None,
@@ -168,6 +180,7 @@ class BatchLSTMSynthesizer(TableSampling):
         self.text_model = text_model
         self.schema = schema
         self.min_frequency = min_frequency
+        self.linked = linked
         self.epsilon = epsilon
         self.delta = delta
         self.checkpoint_dir = checkpoint_dir
@@ -256,12 +269,14 @@ class BatchLSTMSynthesizer(TableSampling):
     def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
         """Train the model of one batch anew, and replace it alone; in `checkpoint_dir` too.
 
+        Columns that are context, here or in other batches, keep their fields in `schema_`.
+
         Parameters
         ----------
         batch : int
             Position in `batches_`.
         X : DataFrame or ndarray
-            With the columns of the batch, or all of fit's; fit keeps no rows.
+            With the columns of the batch and its context, ``models_[batch].columns_``, or all of fit's; fit keeps no rows.
 
         Returns
         -------
@@ -282,7 +297,8 @@ class BatchLSTMSynthesizer(TableSampling):
         refuse_more_training(self, "fit_batch")
         frame = self._columns_of(batch, X)
         root = seed_sequence(self.random_state)
-        model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_), root)
+        shared = {column: self.schema_[column] for context in self.links_ for column in context}
+        model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_) | shared, root)
         folder = self._folder()
         with nullcontext() if folder is None else folder.locked():
             if folder is not None:
@@ -298,16 +314,18 @@ class BatchLSTMSynthesizer(TableSampling):
         if X is None:
             raise RuntimeError(
                 "fit_batch: no rows to train on, as fit keeps none: pass them, as in fit_batch(batch, X), with the columns of "
-                "the batch"
+                "its model"
             )
         if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or not 0 <= batch < len(self.batches_):
             raise ValueError(f"batch must be an int from 0 to {len(self.batches_) - 1}, a position in batches_, got {batch!r}")
-        frame, columns = check_table(X), self.batches_[batch]
+        frame, columns = check_table(X), self._reading[batch]
         if not isinstance(X, pd.DataFrame) and frame.shape[1] in (len(columns), self.n_features_in_):
             frame = frame.set_axis(self.columns_ if frame.shape[1] == self.n_features_in_ else columns, axis=1)
         lacking = [column for column in columns if column not in frame.columns]
         if lacking:
-            raise ValueError(f"X lacks columns of batch {batch}: {listed(lacking)}; pass X[synthesizer.batches_[{batch}]]")
+            raise ValueError(
+                f"X lacks columns of batch {batch}: {listed(lacking)}; pass X[synthesizer.models_[{batch}].columns_]"
+            )
         return frame[columns]
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
@@ -344,7 +362,8 @@ class BatchLSTMSynthesizer(TableSampling):
         """Set the trained models, and what follows from them."""
         self.models_, self.history_ = models, _join_histories(models)
         self.callbacks_ = [model.callbacks_ for model in models]
-        known = {column: field for model in models for column, field in model.tokenizer_.schema_.items()}
+        parts = zip(models, self.batches_, strict=True)
+        known = {column: model.tokenizer_.schema_[column] for model, batch in parts for column in batch}
         self.schema_ = Schema({column: known[column] for column in self.columns_})
         if self._is_private and all(hasattr(model, "_n_steps") for model in models):
             note_steps(self.privacy_ledger_, models)
@@ -365,7 +384,7 @@ class BatchLSTMSynthesizer(TableSampling):
         with persistence.reading(folder.path):
             synthesizer_files.set_from(self, settings, folder.state(CLUSTERER))
         root = seed_sequence(self.random_state)
-        pairs = [self._take_up_batch(batch, frame[columns], folder, root) for batch, columns in enumerate(self.batches_)]
+        pairs = [self._take_up_batch(batch, frame[columns], folder, root) for batch, columns in enumerate(self._reading)]
         return tuple(map(list, zip(*pairs, strict=True)))
 
     def _take_up_batch(
@@ -379,7 +398,7 @@ class BatchLSTMSynthesizer(TableSampling):
             return model, job
         model, columns = self._new_model(frame)
         job = model_files.take_up(model, columns, own, stream(root, "batch", batch))
-        job.batch = batch
+        job.batch, job.n_context = batch, self._n_context(batch, model)
         return model if self._is_private else model.set_params(tokenizer=clone(model.tokenizer_)), job
 
     def _go_on(self, X: Any, started: float, how: str) -> "BatchLSTMSynthesizer":
@@ -391,7 +410,7 @@ class BatchLSTMSynthesizer(TableSampling):
             copy(model)
             .set_params(**self._model_params())
             ._further_job(frame[columns], stream(root, "batch", batch), how == "partial_fit")
-            for batch, (model, columns) in enumerate(zip(self.models_, self.batches_, strict=True))
+            for batch, (model, columns) in enumerate(zip(self.models_, self._reading, strict=True))
         ]
         models, jobs = map(list, zip(*pairs, strict=True))
         for batch, job in enumerate(jobs):
@@ -413,10 +432,33 @@ class BatchLSTMSynthesizer(TableSampling):
         """Fit the clusterer and all tokenizers; return the batches' models and jobs."""
         given = given_fields(self.schema, frame.columns)
         self.clusterer_ = self._fit_clusterer(frame, root)
-        self.batches_ = self.clusterer_.batches_
+        self._link(frame, given)
         self.epsilon_, self.delta_ = np.inf, 0.0
-        pairs = [self._new_model_and_job(batch, frame[columns], given, root) for batch, columns in enumerate(self.batches_)]
+        pairs = [self._new_model_and_job(batch, frame[columns], given, root) for batch, columns in enumerate(self._reading)]
         return tuple(map(list, zip(*pairs, strict=True)))
+
+    def _link(self, frame: pd.DataFrame, fields: Mapping) -> None:
+        """Choose what the models of the batches read, by the association that the clusterer or, in public, the table shows."""
+        self.batches_ = batches = self.clusterer_.batches_
+        measured, self.links_ = getattr(self.clusterer_, "association_", None), [[] for _ in batches]
+        if measured is None and not self._is_private:
+            measured = measured_association(rows_to_measure(frame, self.clusterer_.random_state))
+        if self.linked and len(batches) > 1 and measured is not None:
+            self.links_ = find_links(batches, measured, self._kinds(frame, fields))
+        own = [reading_order(batch, measured) for batch in batches]
+        self._reading = [[*context, *columns] for context, columns in zip(self.links_, own, strict=True)]
+
+    def _kinds(self, frame: pd.DataFrame, fields: Mapping) -> dict:
+        """Return what kind of field every column has; what there is to warn of, tokenizers will."""
+        if not self._is_private:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fields = infer_schema(frame, min_frequency=self.min_frequency, schema=fields)
+        return {column: fields[column].kind for column in frame.columns}
+
+    def _n_context(self, batch: int, model: LSTMTextModel) -> int:
+        """Return the number of runs of a batch's model that are context; they come first, as none of them is text."""
+        return sum(codec.run is not None for codec in model.tokenizer_.codecs_[: len(self.links_[batch])])
 
     def _new_model_and_job(
         self, batch: int, frame: pd.DataFrame, given: Mapping, root: np.random.SeedSequence
@@ -426,18 +468,18 @@ class BatchLSTMSynthesizer(TableSampling):
         known = {column: field for column, field in given.items() if column in frame.columns}
         model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
         ids, seed = model._fit_tokenizer(columns), stream(root, "batch", batch)
-        return model, Job(ids, seed, batch=batch)
+        return model, Job(ids, seed, batch=batch, n_context=self._n_context(batch, model))
 
     def _prepare_privately(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> tuple[list, list]:
         """Do the same from what is public or released; say what is spent."""
         ledger = Ledger(DELTA if self.delta is None else self.delta)
         released = release(frame, self.schema, ledger, self.epsilon)
         self.clusterer_ = cluster_privately(self._new_clusterer(), frame, released, ledger, self.epsilon)
-        self.batches_ = self.clusterer_.batches_
-        models = [self._new_model(frame[batch])[0] for batch in self.batches_]
+        self._link(frame, released.schema)
+        models = [self._new_model(frame[columns])[0] for columns in self._reading]
         priors = []
-        for model, batch in zip(models, self.batches_, strict=True):
-            model.tokenizer_, own = released.fit_tokenizer(batch)
+        for model, columns in zip(models, self._reading, strict=True):
+            model.tokenizer_, own = released.fit_tokenizer(columns)
             priors.append(own)
         plans = plan_training(models, priors, released.n_rows, ledger, self.epsilon)
         self._set_privacy(ledger, released)
@@ -445,8 +487,8 @@ class BatchLSTMSynthesizer(TableSampling):
         jobs = []
         for batch, (model, plan) in enumerate(zip(models, plans, strict=True)):
             model.epsilon_, model.delta_ = self.epsilon_, self.delta_
-            ids = model.tokenizer_.encode(table[self.batches_[batch]], cut=True)
-            jobs.append(Job(ids, stream(root, "batch", batch), plan, batch=batch))
+            ids, seed = model.tokenizer_.encode(table[self._reading[batch]], cut=True), stream(root, "batch", batch)
+            jobs.append(Job(ids, seed, plan, batch=batch, n_context=self._n_context(batch, model)))
         return models, jobs
 
     def _new_model(self, columns: pd.DataFrame) -> tuple[LSTMTextModel, pd.DataFrame]:
@@ -458,7 +500,7 @@ class BatchLSTMSynthesizer(TableSampling):
         """Return what every batch's model has of the template: not a tokenizer, nor callbacks, which are part of its job."""
         params = (LSTMTextModel() if self.text_model is None else self.text_model).get_params(deep=False)
         if params["any_order"] == "auto":
-            params["any_order"] = False  # nothing is given to batches
+            params["any_order"] = self.epsilon is None  # any column may be given
         return {name: value for name, value in params.items() if name not in ("tokenizer", "callbacks")}
 
     def _run(self, models: list, jobs: list, started: float) -> list[Outcome]:

@@ -130,7 +130,7 @@ class TableSampling(GenerativeModel):
     def _decode(self, ids: Sequence[np.ndarray]) -> pd.DataFrame:
         """Return the rows of token ids, which come batch by batch."""
         parts = [model.tokenizer_.decode(own) for model, own in zip(self.models_, ids, strict=True)]
-        columns = {column: part[column] for part in parts for column in part.columns}
+        columns = {column: part[column] for part, batch in zip(parts, self.batches_, strict=True) for column in batch}
         return pd.concat([columns[column] for column in self.columns_], axis=1)
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -143,9 +143,23 @@ class TableSampling(GenerativeModel):
         Returns
         -------
         scores : ndarray of float, shape (n_rows,)
-            In nats: the sum over the batches. See `LSTMTextModel.score_samples` for what a cell scores.
+            In nats: the sum over the batches, each in its context. See `LSTMTextModel.score_samples` for what a cell scores.
         """
         check_is_fitted(self)
         frame = check_columns(self, X, check_table(X), reset=False)
-        parts = zip(self.models_, self.batches_, strict=True)
-        return np.sum([model.score_samples(frame[batch]) for model, batch in parts], axis=0)
+        parts = zip(self.models_, self.links_, strict=True)
+        return np.sum([_scores_in_context(model, frame[model.columns_], len(context)) for model, context in parts], axis=0)
+
+
+def _scores_in_context(model: Any, frame: pd.DataFrame, n_columns: int) -> np.ndarray:
+    """Return the log-likelihood of every row's other columns, given its first `n_columns`."""
+    if not n_columns:
+        return model.score_samples(frame)
+    from . import core
+
+    tokenizer = model.tokenizer_
+    ids = tokenizer.encode(frame, cut=True)
+    tokens, n_context = ids[:, : tokenizer.grammar_.n_positions], model.training_["n_context"]
+    scores = core.log_likelihood(*model._network(), tokens, n_context) if model._weights else np.zeros(len(ids))
+    cells = [codec.log_cell_size(own) for codec, own, _ in tokenizer._split(ids)]
+    return scores - np.sum(cells[n_columns:], axis=0)

@@ -117,7 +117,7 @@ class LSTMTextModel(TextSampling):
         Train the network to read columns of a table in any order, in half of the steps, so that any of them may be given in
         `sample`; without, the network is better at rows of which nothing is given (on Adult by 0.001 of quality, 0.005 of
         tstr and 0.02 of c2st, see docs/benchmarks.md). Losses are then means over the orders. "auto": where columns are text,
-        which is read last otherwise. Not in private training.
+        which is read last otherwise, and in the batches of a synthesizer. Not in private training.
     jit_compile : bool or "auto", default="auto"
         Compile the recurrence and the heads with XLA, which takes a few seconds and makes steps faster. "auto": where
         training is long enough to repay it; on a GPU the LSTM layer of Keras is used instead.
@@ -336,7 +336,8 @@ class LSTMTextModel(TextSampling):
         past = self.history_.to_dict("records")
         seed = stream(seed, "further", len(past))
         ids = token_ids(grown.tokenizer_, X)
-        return grown, Job(ids, seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass)
+        n_context = self.training_.get("n_context", 0)
+        return grown, Job(ids, seed, weights=weights, past=past, pinned=pinned, one_pass=one_pass, n_context=n_context)
 
     def _run(self, job: Job, started: float) -> "LSTMTextModel":
         """Train on a job, watched."""

@@ -50,6 +50,15 @@ def test_code_on_training_runs(run):
 
 
 @pytest.mark.slow
+def test_code_on_wide_tables_runs(run):
+    """The page on wide tables makes batches that are linked, and others that are not, which make real rows less likely."""
+    names = run("docs/wide.md")
+    assert any(names["synthesizer"].links_)
+    assert not any(names["unlinked"].links_)
+    assert names["synthesizer"].score(names["adult"]) > names["unlinked"].score(names["adult"])
+
+
+@pytest.mark.slow
 def test_code_on_privacy_runs(run, capsys):
     """The page on privacy spends what it says."""
     names = run("docs/privacy.md")

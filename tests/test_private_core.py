@@ -38,17 +38,18 @@ def made_rows(grammar, n_rows, rng):
 class Case:
     """A network of made weights, and rows."""
 
-    def __init__(self, grammar, n_rows, *, units=3, width=2, n_layers=1, scale=1.0, seed=0):
+    def __init__(self, grammar, n_rows, *, units=3, width=2, n_layers=1, scale=1.0, seed=0, n_context=0):
         rng = np.random.default_rng(seed)
         layout = Layout(grammar)
-        self.shape = _network.NetworkShape(layout.groups, width, units, n_layers)
+        n_context = min(n_context, len(grammar.runs) - 1)
+        self.shape = _network.NetworkShape(layout.groups, width, units, n_layers, masked=n_context > 0)
         self.rows = layout.rows(made_rows(grammar, n_rows, rng))
         self.order = tf.constant(layout.order)
         weights = initial_weights(self.shape, layout.priors(self.rows), rng)
         self.trained = [name for name in weights if not name.startswith("prior")]
         for name in self.trained:
             weights[name] = weights[name] * scale + 0.1 * rng.standard_normal(weights[name].shape)
-        self.weights = weights
+        self.weights = weights | ({"scored": layout.scored(n_context)} if n_context else {})
 
     def tensors(self):
         """Return the weights as tensors."""
@@ -88,6 +89,7 @@ shapes = st.fixed_dictionaries(
     {
         "grammar": st.sampled_from([TABLE, TEXT, SINGLE]), "n_rows": st.integers(1, 6), "units": st.integers(1, 7),
         "width": st.integers(1, 5), "n_layers": st.integers(1, 2), "seed": st.integers(0, 2**20),
+        "n_context": st.integers(0, 2),
     }
 )  # fmt: skip
 
@@ -103,6 +105,22 @@ def test_clipped_sums_equal_a_loop_of_single_rows(case, norm):
         factor = min(1.0, norm * (1.0 - _clipping.SLACK) / norm_of(own))
         expected = {name: expected[name] + factor * own[name] for name in own}
     assert difference(case.clipped(norm=norm), expected) <= 2e-4 * max(norm_of(expected), 1e-3)
+
+
+@pytest.mark.parametrize("grammar", [TABLE, TEXT], ids=["categories", "text"])
+def test_the_norm_covers_what_reads_context(grammar):
+    """A row's gradient, with that of its context's embeddings, is clipped as a whole; the context's heads have none."""
+    case = Case(grammar, 1, scale=20.0, n_context=1)
+    clipped, own = case.clipped(norm=0.5), case.single(case.rows[0])
+    context = Layout(grammar).scored(1) == 0
+    read = np.flatnonzero(np.abs(own["slot_embedding"]).max(axis=1) > 0)
+    assert set(case.shape.slot_of_place[context]) <= set(read)
+    assert norm_of({"embedding": own["embedding"]}) > 0
+    assert norm_of(own) > 0.5
+    assert norm_of(clipped) <= 0.5
+    heads = np.concatenate([np.abs(clipped[f"head_bias_{index}"]).max(axis=1) for index in range(len(case.shape.groups))])
+    assert not heads[np.unique(case.shape.slot_of_place[context])].any()
+    assert heads.any()
 
 
 @settings(max_examples=20, deadline=None)

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sksynth import ColumnClusterer
+
 N = 120
 PICK = np.random.default_rng(0).integers(0, 40, N)  # a value of 40 for every row
 MISSING = PICK % 7 == 0
@@ -93,10 +95,11 @@ def test_a_row_scores_alone_as_among_others(orders, fitted_orders):
     np.testing.assert_array_equal(scores[::-1], fitted_orders.score_samples(many.iloc[::-1]))
 
 
-def test_score_is_the_mean_and_the_sum_of_the_batches(orders, fitted_orders):
-    """The score is the mean of score_samples, which is the sum over the models of the batches."""
-    scores = fitted_orders.score_samples(orders)
-    parts = [m.score_samples(orders[b]) for m, b in zip(fitted_orders.models_, fitted_orders.batches_, strict=True)]
+def test_score_is_the_mean_and_the_sum_of_the_batches(small, synthesizer):
+    """The score is the mean of score_samples, which is the sum over the models of batches that are not linked."""
+    fitted = synthesizer(clusterer=ColumnClusterer(batches=[["count", "colour"], ["flag"]]), linked=False).fit(small)
+    scores = fitted.score_samples(small)
+    parts = [model.score_samples(small[model.columns_]) for model in fitted.models_]
 
-    assert scores.mean() == fitted_orders.score(orders)
+    assert scores.mean() == fitted.score(small)
     np.testing.assert_allclose(np.sum(parts, axis=0), scores)

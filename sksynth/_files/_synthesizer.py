@@ -5,7 +5,9 @@ from typing import Any
 
 from .. import persistence
 from .._clusterer import ColumnClusterer
+from .._links import chain
 from .._plain import to_plain
+from .._state import expect
 from .._text_model import LSTMTextModel
 from .._training._checkpoints import CLUSTERER, ORPHAN_SECONDS, SETTINGS, Folder
 from .._training._job import Job
@@ -20,9 +22,10 @@ TEMPLATES = {"clusterer": ColumnClusterer, "text_model": LSTMTextModel}
 
 def settings_of(synthesizer: Any) -> dict:
     """Return what is to be known of a synthesizer besides its batches, as plain data."""
+    places = {column: place for place, column in enumerate(synthesizer.columns_)}
     return header_of(synthesizer) | {
         "params": params_state(synthesizer), "asked": asked_of(synthesizer), "facts": facts_of(synthesizer),
-        "n_batches": len(synthesizer.batches_),
+        "reading": [[places[column] for column in columns] for columns in synthesizer._reading],
     }  # fmt: skip
 
 
@@ -62,8 +65,24 @@ def set_from(synthesizer: Any, settings: Mapping, clusterer: Mapping) -> None:
     set_facts(synthesizer, settings["facts"])
     synthesizer.clusterer_ = ColumnClusterer._from_state(clusterer)
     synthesizer.batches_ = synthesizer.clusterer_.batches_
-    if synthesizer.clusterer_.columns_ != synthesizer.columns_ or len(synthesizer.batches_) != settings["n_batches"]:
+    if synthesizer.clusterer_.columns_ != synthesizer.columns_:
         raise ModelFileError(f"got batches {synthesizer.batches_} of columns {synthesizer.columns_}")
+    _set_reading(synthesizer, settings["reading"])
+
+
+def _set_reading(synthesizer, places):
+    """Set what the models of the batches read, context before the batch's own columns, given by their places."""
+    columns, batches = synthesizer.columns_, synthesizer.batches_
+    expect(type(places) is list and len(places) == len(batches), "'reading'", places, "a list for every batch")
+    for own, batch in zip(places, batches, strict=True):
+        known = type(own) is list and all(type(place) is int and 0 <= place < len(columns) for place in own)
+        expect(known and len(set(own)) == len(own) >= len(batch), "'reading'", own, "places of columns, each once")
+        ends = {columns[place] for place in own[-len(batch) :]}
+        expect(ends == set(batch), "'reading'", own, f"to end with the columns of the batch {batch}")
+    synthesizer._reading = [[columns[place] for place in own] for own in places]
+    parts = zip(synthesizer._reading, batches, strict=True)
+    synthesizer.links_ = [reading[: -len(batch)] for reading, batch in parts]
+    chain(batches, synthesizer.links_)  # fails where batches are each other's context
 
 
 def to_files(synthesizer: Any) -> dict[str, bytes]:
@@ -110,9 +129,11 @@ def _unfitted(cls, settings, trusted):
 
 
 def _with_models(synthesizer, models):
-    for model, batch in zip(models, synthesizer.batches_, strict=True):
-        if getattr(model, "columns_", None) != batch or not isinstance(model.tokenizer_, TableTokenizer):
-            raise ModelFileError(f"got a model of {getattr(model, 'columns_', None)}, expected one of the batch {batch}")
+    for batch, (model, columns) in enumerate(zip(models, synthesizer._reading, strict=True)):
+        if getattr(model, "columns_", None) != columns or not isinstance(model.tokenizer_, TableTokenizer):
+            raise ModelFileError(f"got a model of {getattr(model, 'columns_', None)}, expected one of {columns}")
+        n_context, found = synthesizer._n_context(batch, model), model.training_.get("n_context", 0)
+        expect(found == n_context or not model._weights, f"'n_context' of batch {batch}", found, str(n_context))
     synthesizer._set_models(models)
     synthesizer.interrupted_ = False
     return synthesizer

@@ -25,7 +25,7 @@ CHUNK_ROWS = 512  # of a private step, about, that are computed at a time
 def choose_settings(
     model: Any, ids: np.ndarray, grammar: Grammar, gpu: bool = False, one_pass: bool = False, seconds: float = np.inf
 ) -> dict[str, Any]:
-    """Return every setting of `core.Settings` for a model's parameters, None replaced by what suits the table.
+    """Return every setting of `core.Settings` but n_context for a model's parameters, None replaced by what suits the table.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def choose_private_settings(model: Any, n_rows: int, grammar: Grammar) -> tuple[
     Returns
     -------
     settings : dict of str to value
-        Of `core.Settings`; `batch_size` is that of a physical chunk.
+        Of `core.Settings` but n_context; `batch_size` is that of a physical chunk.
     mechanism : dict of str to value
         Of `core.Mechanism`, without noise_multiplier; empty where there is nothing to train.
     """

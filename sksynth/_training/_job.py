@@ -45,6 +45,8 @@ class Job:
         Of the user's.
     batch : int
         Number of the batch, for what is told.
+    n_context : int
+        Number of leading runs that are context, read and not learned.
     """
 
     ids: np.ndarray
@@ -57,6 +59,7 @@ class Job:
     one_pass: bool = False
     callbacks: Sequence[Any] = ()
     batch: int = 0
+    n_context: int = 0
 
 
 @dataclass
@@ -75,10 +78,12 @@ class Outcome:
 
 def settings_for(model: Any, job: Job, gpu: bool = False, seconds: float = np.inf) -> dict:
     """Return the settings that a model is trained with on a job, in so many seconds."""
+    context = {"n_context": job.n_context}
     if job.plan is not None:
-        return job.plan.settings | job.plan.mechanism
+        return job.plan.settings | job.plan.mechanism | context
     grammar = training_grammar(model.tokenizer_)
-    return choose_settings(model, job.ids, grammar, gpu=gpu, one_pass=job.one_pass, seconds=seconds) | job.pinned
+    chosen = choose_settings(model, job.ids, grammar, gpu=gpu, one_pass=job.one_pass, seconds=seconds)
+    return chosen | job.pinned | context
 
 
 def training_grammar(tokenizer: Any) -> Any:

@@ -98,7 +98,7 @@ def train_privately(
     drawing, knob_seed = (np.random.default_rng(child) for child in seed.spawn(2))
     rows = rows_of(layout, ids)
     weights = initial_weights(shape, layout.priors(layout.rows(priors)), drawing)
-    knobs = knobs_of(settings, mechanism.n_steps // settings.epochs, mechanism.n_steps, knob_seed)
+    knobs = knobs_of(layout, settings, mechanism.n_steps // settings.epochs, mechanism.n_steps, knob_seed)
     with _engine.borrowed(shape, settings.batch_size, 1, None) as model:
         start_network(model, run, weights | knobs)
         steps = _Steps(model, rows, layout.order, settings.batch_size, mechanism)

@@ -15,12 +15,18 @@ class Head(NamedTuple):
     kernel: tf.Tensor  # shape (n_slots, units, n_tokens)
     bias: tf.Tensor  # shape (n_slots, n_tokens)
     prior: tf.Tensor  # where the logits start, and what is illegal, shape (n_slots, n_states, n_tokens)
+    scored: tf.Tensor | None  # 0 for places that are context only, else 1, shape (n_positions,); None: all are scored
 
 
 def heads(groups: tuple[Group, ...], weights: dict) -> list[Head]:
     """Return the heads of all groups."""
-    parts = ("head_{}", "head_bias_{}", "prior_{}")
-    return [Head(group, *(weights[part.format(index)] for part in parts)) for index, group in enumerate(groups)]
+    parts, scored = ("head_{}", "head_bias_{}", "prior_{}"), [None] * len(groups)
+    if "scored" in weights:
+        scored = by_group(groups, weights["scored"])
+    return [
+        Head(group, *(weights[part.format(index)] for part in parts), own)
+        for index, (group, own) in enumerate(zip(groups, scored, strict=True))
+    ]
 
 
 def n_read(groups: tuple[Group, ...], order: tf.Tensor) -> list[Any]:
@@ -87,15 +93,16 @@ def measure(
     ----------
     heads : list of Head
     hidden : list of tensor, shape (n_places, n_rows, units)
-        By group, like the next two, see `by_group`. Places that are left out are foreseen for certain.
+        By group, like the next two, see `by_group`. Places that are left out are foreseen for certain; those that are not
+        scored count for nothing, in any of the results.
     labels, states : list of tensor of int32, shape (n_places, n_rows)
 
     Returns
     -------
     losses : tensor, shape (n_rows,)
-        In nats, summed over a row's positions.
+        In nats, summed over a row's scored positions.
     hits : tensor, shape (n_rows,)
-        Positions whose likeliest token is the row's.
+        Scored positions whose likeliest token is the row's.
     deltas : list of tensor, shape (n_slots, places of a slot * n_rows, n_tokens)
         The gradient of the losses with respect to every group's logits.
     """
@@ -104,12 +111,24 @@ def measure(
         logits, n_places = _logits(head, own[0], own[2]), tf.shape(own[1])[0]
         label, flat = tf.reshape(own[1], (-1,)), tf.reshape(logits, (-1, head.group.n_tokens))
         loss, delta = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=flat, labels=label)
-        hit = tf.gather(flat, label, batch_dims=1) >= tf.reduce_max(flat, axis=1)
-        losses.append(tf.reduce_sum(tf.reshape(loss, (n_places, -1)), axis=0))
+        hit = tf.cast(tf.gather(flat, label, batch_dims=1) >= tf.reduce_max(flat, axis=1), tf.float32)
+        loss, hit = tf.reshape(loss, (n_places, -1)), tf.reshape(hit, (n_places, -1))
         left_out = tf.cast(head.group.n_positions - n_places, tf.float32)
-        hits.append(tf.reduce_sum(tf.reshape(tf.cast(hit, tf.float32), (n_places, -1)), axis=0) + left_out)
+        if head.scored is not None:
+            scored = _scored(head, n_places)
+            loss, hit, left_out = loss * scored, hit * scored, tf.reduce_sum(head.scored) - tf.reduce_sum(scored)
+            delta = tf.reshape(delta, (n_places, -1, head.group.n_tokens)) * scored[:, :, None]
+        losses.append(tf.reduce_sum(loss, axis=0))
+        hits.append(tf.reduce_sum(hit, axis=0) + left_out)
         deltas.append(tf.reshape(delta, tf.shape(logits)))
     return tf.add_n(losses), tf.add_n(hits), deltas
+
+
+def _scored(head, n_places):
+    """Return which of the places of a group that are read are scored, shape (n_places, 1)."""
+    if head.group.repeat == 1:
+        return head.scored[:, None]
+    return _first(head.scored, head.group, n_places // head.group.n_slots)[:, None]
 
 
 def send_back(heads: list[Head], hidden: list[tf.Tensor], deltas: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -91,6 +91,10 @@ class Layout:
         """Return the grammar's positions in the order of reading where some runs are read before all others."""
         return np.argsort(~np.isin(self.run_of_position, first), kind="stable")
 
+    def scored(self, n_context: int) -> np.ndarray:
+        """Return 0 for the places of the first so many runs, which are context only, else 1; shape (n_positions,)."""
+        return (self.run_of_position[self.canonical] >= n_context).astype(np.float32)
+
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Return how many positions of each row are read until nothing is left to choose, shape (n_rows,)."""
         return np.concatenate([np.zeros(0, np.int32), *map(self._lengths, in_blocks(rows))])

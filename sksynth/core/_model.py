@@ -85,6 +85,8 @@ class RowModel(keras.Model):
             weight(name, size, not name.startswith("prior_"))
         for knob in ("dropout", "peak", "warmup", "total", "horizon"):
             weight(knob, (), False)
+        if self.shape.masked:
+            weight("scored", (self.shape.n_positions,), False)
         for variable in self.trainable_variables:
             weight(AVERAGE + variable.name, variable.shape, False)
         weight("seed", (2,), False, "int32")
@@ -115,8 +117,8 @@ class RowModel(keras.Model):
     def _weights_of(self, prefix=""):
         """Return the weights as they are, or their averages, by name."""
         names = [variable.name for variable in self.trainable_variables]
-        priors = {name: self.tensor(name) for name in self._variables if name.startswith("prior")}
-        return priors | {name: self.tensor(prefix + name) for name in names}
+        fixed = {name: self.tensor(name) for name in self._variables if name.startswith(("prior", "scored"))}
+        return fixed | {name: self.tensor(prefix + name) for name in names}
 
     def _gradients(self, rows, order, reach, step):
         """Return the gradients of the mean loss by name, and loss and hits of each row."""
@@ -166,7 +168,7 @@ class RowModel(keras.Model):
 
     def averages(self) -> dict[str, np.ndarray]:
         """Copy the averaged weights, and the priors: all that sampling and scoring need."""
-        return {name: tensor.numpy() for name, tensor in self._weights_of(AVERAGE).items()}
+        return {name: tensor.numpy() for name, tensor in self._weights_of(AVERAGE).items() if name != "scored"}
 
     def _measure(self, losses, hits, weight=None):
         self.loss_mean.update_state(losses, weight)

@@ -24,6 +24,7 @@ class NetworkShape(NamedTuple):
     rnn_units: int
     n_layers: int
     loops: str = "graph"  # "graph", "xla", or "keras": the layer of Keras, which runs cuDNN's kernels on a GPU
+    masked: bool = False  # whether some places are context only: `scored`, beside the weights, tells which
 
     @property
     def n_positions(self) -> int:
@@ -148,7 +149,7 @@ def read(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, n
 
 def _below_heads(weights):
     """Leave out what layers do not need: XLA takes time for every tensor that it is given."""
-    return {name: value for name, value in weights.items() if not name.startswith(("head", "prior"))}
+    return {name: value for name, value in weights.items() if not name.startswith(("head", "prior", "scored"))}
 
 
 def _layers(shape, weights, tokens, slots, order, masks):
@@ -279,6 +280,7 @@ def row_losses(
     ----------
     shape : NetworkShape
     weights : dict of str to tensor
+        With `scored` where the shape is masked: 1 or 0 for every place, shape (n_positions,).
     rows : tensor of int, shape (n_rows, 2 * n_positions)
         Tokens and states in canonical order (`Layout.rows`).
     order : tensor of int32, shape (n_times,)
@@ -289,9 +291,9 @@ def row_losses(
     Returns
     -------
     losses : tensor, shape (n_rows,)
-        In nats.
+        In nats, of the places that are scored.
     hits : tensor, shape (n_rows,)
-        Share of the positions whose likeliest token is the row's.
+        Share of these places whose likeliest token is the row's.
     """
     weights = tables(shape, weights)
     ids, labels, states = tokens_and_states(shape, rows)
@@ -299,7 +301,7 @@ def row_losses(
     reading, counts = read(shape, weights, ids, order), _heads.n_read(shape.groups, order)
     parts = (_heads.by_group(shape.groups, values, counts) for values in (reading.hidden, labels, states))
     losses, hits, _ = _heads.measure(_heads.heads(shape.groups, weights), *parts)
-    return losses, hits / shape.n_positions
+    return losses, hits / _n_scored(shape, weights)
 
 
 def row_gradients(
@@ -327,7 +329,11 @@ def row_gradients(
     parts = (_heads.by_group(shape.groups, values, counts) for values in (reading.hidden, labels, states))
     losses, hits, upstream, gradients = _heads.measure_and_return(heads, *parts, jit_compile=shape.loops == "xla")
     upstream = _heads.together(shape.groups, upstream)
-    return gradients | _unread(shape, weights, reading, order, upstream), losses, hits / shape.n_positions
+    return gradients | _unread(shape, weights, reading, order, upstream), losses, hits / _n_scored(shape, weights)
+
+
+def _n_scored(shape, weights):
+    return tf.reduce_sum(weights["scored"]) if shape.masked else shape.n_positions
 
 
 def tokens_and_states(shape: NetworkShape, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

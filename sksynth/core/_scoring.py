@@ -13,11 +13,23 @@ from ._quiet import refuse_fork
 from ._training import scoring_chunks
 
 
-def log_likelihood(grammar: Grammar, weights: Weights, shape: NetworkShape, ids: np.ndarray) -> np.ndarray:
-    """Return the log-likelihood of each row of token ids, in nats, shape (n_rows,)."""
+def log_likelihood(grammar: Grammar, weights: Weights, shape: NetworkShape, ids: np.ndarray, n_context: int = 0) -> np.ndarray:
+    """Return the log-likelihood of each row of token ids, in nats, shape (n_rows,).
+
+    Parameters
+    ----------
+    grammar : Grammar
+    weights : dict of str to ndarray
+    shape : NetworkShape
+    ids : ndarray of int, shape (n_rows, n_positions)
+    n_context : int, default=0
+        Number of leading runs that are given: the likelihood is that of the others in their context.
+    """
     refuse_fork()
-    layout, score = Layout(grammar), _compiled_score(shape)
-    rows, tensors = layout.rows(ids).astype(np.int32), {name: tf.constant(value) for name, value in weights.items()}
+    layout, score = Layout(grammar), _compiled_score(shape._replace(masked=n_context > 0))
+    rows = layout.rows(ids).astype(np.int32)
+    known = weights | ({"scored": layout.scored(n_context)} if n_context else {})
+    tensors = {name: tf.constant(value) for name, value in known.items()}
     scores = np.empty(len(ids))
     for which, (numbers, reach, _) in scoring_chunks(layout, rows):
         scores[which] = -score(tensors, *map(tf.constant, (rows[numbers], layout.order, reach))).numpy()[: len(which)]

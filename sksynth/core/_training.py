@@ -44,11 +44,14 @@ class Settings:
     min_delta: float
     steps_per_execution: int
     loops: str
+    n_context: int = 0  # the first so many runs are context: not scored, unless training reads columns in other orders too
 
 
 def network_shape(grammar: Grammar, settings: Settings) -> NetworkShape:
     """Return the shape of the network that these settings train on records of this grammar."""
-    return NetworkShape(Layout(grammar).groups, settings.embedding_dim, settings.rnn_units, settings.n_layers, settings.loops)
+    sizes = settings.embedding_dim, settings.rnn_units, settings.n_layers
+    masked = settings.n_context > 0 and settings.context == 0
+    return NetworkShape(Layout(grammar).groups, *sizes, settings.loops, masked)
 
 
 def n_parameters(shape: NetworkShape) -> int:
@@ -74,8 +77,9 @@ def checked_settings(values: Mapping, n_weights: int) -> Settings:
         value = values.get(name, "nothing")
         if not isinstance(value, kinds[getattr(kind, "__name__", str(kind))]) or isinstance(value, bool):
             raise ValueError(f"got {name}={value!r}, expected {kind}")
-        if isinstance(value, int | float) and not (0 if kind is float else 1) <= value < math.inf:
-            raise ValueError(f"got {name}={value!r}, expected a number of at least {0 if kind is float else 1}")
+        least = 0 if kind is float or name == "n_context" else 1
+        if isinstance(value, int | float) and not least <= value < math.inf:
+            raise ValueError(f"got {name}={value!r}, expected a number of at least {least}")
     if values["loops"] not in LOOPS or not 1 <= values["n_layers"] <= n_weights:
         raise ValueError(f"got n_layers={values['n_layers']} and loops={values['loops']!r} with {n_weights} arrays of weights")
     return Settings(**{name: values[name] for name in Settings.__annotations__})
@@ -293,7 +297,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     weights = run.weights
     if weights is None:
         weights = initial_weights(shape, layout.priors(rows), drawing)
-    knobs = knobs_of(settings, steps, steps * settings.epochs, training_seed)
+    knobs = knobs_of(layout, settings, steps, steps * settings.epochs, training_seed)
     with _engine.borrowed(shape, settings.batch_size, per_call) as model:
         start_network(model, run, weights | knobs)
         model.fit(
@@ -312,11 +316,12 @@ def start_network(model: RowModel, run: Run, weights: _engine.Weights) -> None:
         _engine.restore(model, run.start.variables)
 
 
-def knobs_of(settings: Settings, steps: int, total: int, rng: np.random.Generator) -> _engine.Weights:
+def knobs_of(layout: Layout, settings: Settings, steps: int, total: int, rng: np.random.Generator) -> _engine.Weights:
     """Return what the compiled step reads from variables, so that another value needs no other compilation."""
     return {
         "dropout": settings.dropout,
         "peak": settings.learning_rate, "warmup": min(steps, total // 10 + 1), "total": total,
         "horizon": max(steps * settings.averaging, 1.0),
+        "scored": layout.scored(settings.n_context),
         "seed": rng.integers(0, 2**30, 2, dtype=np.int32),
     }  # fmt: skip
