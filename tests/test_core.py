@@ -111,11 +111,11 @@ def plain():
     return train()
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one-layer", "two-layers"])
+@pytest.fixture(scope="module", params=[{}, {"n_layers": 2}, {"context": 0.5}], ids=["one-layer", "two-layers", "any-order"])
 def trained(request, plain):
     """Return the weights and the shape of a network trained on the made rows."""
-    n_layers = request.param
-    return (plain if n_layers == 1 else train(n_layers=n_layers))[0], shape_of(n_layers=n_layers)
+    changes = request.param
+    return (train(**changes) if changes else plain)[0], shape_of(**changes)
 
 
 def test_equal_padded_sizes_share_one_shape():
@@ -289,10 +289,10 @@ def test_others_are_drawn_in_the_context_of_given_tokens(trained):
 @pytest.mark.parametrize("temperature", [1e-6, 1e-40])
 def test_cold_samples_are_the_likeliest(trained, temperature):
     """As the temperature goes to 0, however far, every token is the likeliest of its place."""
-    probability = sampling_probabilities(*trained, temperature=1e-3)
+    probability = sampling_probabilities(*trained, temperature=1e-4)
     likeliest = SAMPLED[probability.argmax()]
 
-    assert probability.max() > 0.99
+    assert probability.max() > 0.95
     assert (likeliest == draw(*trained, temperature=temperature)).all()
 
 
@@ -456,24 +456,26 @@ def test_short_rows_are_read_no_further_than_they_go():
             np.testing.assert_allclose(-read, scores, rtol=1e-4, atol=1e-4)
 
 
-def test_in_some_steps_some_runs_come_first():
-    """In about the share of the steps that is asked for, other runs are read first, each whole; what is not read is last."""
-    layout, n_steps, share = Layout(GRAMMAR), 400, 0.5
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_in_some_parts_some_runs_come_first(share):
+    """In the share of the parts that is asked for, other runs are read first, each whole; what is not read is last."""
+    layout, n_steps = Layout(GRAMMAR), 400
     reach = tf.constant([GRAMMAR.n_positions, GRAMMAR.n_positions - 1])
     orders = np.array(
         [_training.orders_of_step(layout, reach, np.uint32([5, 6]), tf.constant(i, tf.int64), share) for i in range(n_steps)]
     )
-    known = {tuple(layout.order[layout.positions(first)]): first for first in ((), (1,), (2,), (0, 2), (1, 2))}
+    known = {tuple(layout.order[layout.positions(first)]): first for first in ((1,), (2,), (0, 2), (1, 2))}
 
-    assert {known[tuple(order)] for order in orders[:, 0].tolist()} == set(known.values())
-    moved = (orders[:, 0] != layout.order).any(axis=1).mean()
-    expected = share * 2 / 3  # of the subsets of one and of two runs, two of three each change the order
-    assert abs(moved - expected) < 5 * np.sqrt(expected * (1 - expected) / n_steps)
+    moved = (orders[:, 0] != layout.order).any(axis=1)
+    assert {known[tuple(order)] for order in orders[moved, 0].tolist()} == set(known.values())
+    assert abs(moved.mean() - share) < 5 * np.sqrt(share * (1 - share) / n_steps) + 1e-9
     assert (orders[:, 1, -1] == layout.order[-1]).all()
-    left = [[place for place in order if place != layout.order[-1]] for order in orders[:, 0].tolist()]
-    assert left == orders[:, 1, :-1].tolist()
     plain = _training.orders_of_step(layout, reach, np.uint32([5, 6]), tf.constant(3, tf.int64), 0.0)
     assert np.array_equal(plain, [layout.order, layout.order])
+    behind = layout.order[-1]
+    rest = [[[place for place in order if place != behind] for order in orders[:, part].tolist()] for part in (0, 1)]
+    both = (np.array(rest) != layout.order[:-1]).any(axis=2)
+    assert share != 0.5 or (both[0] <= ~both[1]).all()
 
 
 @pytest.mark.parametrize("loops", ["graph", "xla"])

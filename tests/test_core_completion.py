@@ -44,13 +44,19 @@ def network(grammar, n_layers, **changes):
     shape, layout = core.network_shape(grammar, replace(SETTINGS, n_layers=n_layers, **changes)), Layout(grammar)
     rng = np.random.default_rng(n_layers)
     start = _training.initial_weights(shape, layout.priors(layout.rows(np.zeros((0, grammar.n_positions), int))), rng)
-    return {name: value if name.startswith("prior_") else value * np.float32(3) for name, value in start.items()}, shape
+    weights = {name: value if name.startswith("prior_") else value * np.float32(3) for name, value in start.items()}
+    if shape.recalls:
+        weights["recall"] = 4 * rng.standard_normal(weights["recall"].shape).astype(np.float32)
+    return weights, shape
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one-layer", "two-layers"])
+@pytest.fixture(
+    scope="module", params=[(1, 0.5), (2, 0.0), (2, 0.5)], ids=["one-layer", "two-layers-that-forget", "two-layers"]
+)
 def trained(request):
     """Return weights and shape of a network for `GRAMMAR`."""
-    return network(GRAMMAR, request.param)
+    n_layers, context = request.param
+    return network(GRAMMAR, n_layers, context=context)
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ ROWS = random_rows(BEFORE)
 
 def shape_of(grammar):
     """Return the shape of the network of a grammar."""
-    return NetworkShape(Layout(grammar).groups, embedding_dim=4, rnn_units=6, n_layers=1)
+    return NetworkShape(Layout(grammar).groups, embedding_dim=4, rnn_units=6, n_layers=1, recalls=True)
 
 
 def drawn_weights(grammar):

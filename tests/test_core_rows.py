@@ -1,5 +1,7 @@
 """Promises of training on token ids in a memory map: the same rows, the same weights, little of it in memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,7 +126,7 @@ def test_private_training_reads_a_memory_map(mapped):
     mechanism, run = core.Mechanism(0.5, 1.0, 1.0, 4, 50.0), core.Run()
     spent = [(2, 1.0, 1e-6), (4, 2.0, 1e-6)]
     weights = core.train_privately(
-        grammar, mapped(ids), SETTINGS, mechanism, ids[:0], np.random.SeedSequence(0), spent, run
+        grammar, mapped(ids), replace(SETTINGS, context=0.0), mechanism, ids[:0], np.random.SeedSequence(0), spent, run
     )  # fmt: skip
     assert [len(run.records), run.n_steps] == [2, 4]
     assert all(np.isfinite(value).all() for value in weights.values())

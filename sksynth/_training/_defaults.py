@@ -12,7 +12,8 @@ SMALL_ROWS = 3_000  # below, more units and a lower rate suit, which memorises l
 TEXT_POSITIONS = 40  # of text in a record, more than all others, from which its tokens count, not its rows
 TEXT_TOKENS = 1.2e6  # of training: 12 epochs and a tenth of dropout suit so many
 SMALL_TEXT = 3e4  # tokens below which fewer units suffice
-CONTEXT = 0.5  # share of the steps in which some columns are read before the others, where any may be given
+CONTEXT = 0.9  # share of the parts of steps that read some columns before the others, where any may be given
+MORE_EPOCHS = 1.5  # times as many suit then: there is more to learn
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
 XLA_SECONDS = 12.0  # of training below which XLA's compilation does not pay
@@ -53,7 +54,8 @@ def choose_settings(
     usual = _for_rows(n_training)
     if is_text(grammar):
         usual = _for_text(n_training * _tokens_per_row(ids[:, : grammar.n_positions]))
-    epochs = 1 if one_pass else given("epochs", usual["epochs"])
+    context = CONTEXT if _any_order(model.any_order, grammar) else 0.0
+    epochs = 1 if one_pass else given("epochs", round(usual["epochs"] * (MORE_EPOCHS if context else 1.0)))
     stops = held_out > 0 if model.early_stopping == "auto" else model.early_stopping
     units = given("rnn_units", usual["rnn_units"])
     step_flops = 24 * batch_size * grammar.n_positions * units**2 * model.n_layers
@@ -63,7 +65,7 @@ def choose_settings(
         "n_layers": model.n_layers,
         "dropout": given("dropout", usual["dropout"]),
         "averaging": 1.0,
-        "context": CONTEXT if _any_order(model.any_order, grammar) else 0.0,
+        "context": context,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": given("learning_rate", usual["learning_rate"]),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from .._grammar import Grammar
+from .._grammar import MISSING, Grammar
 from ._layout import Layout
 from ._steps import BLOCK_ROWS, MOST_OVER, Head, Steps, pick, uniform_numbers
 
@@ -54,6 +54,7 @@ class _How(NamedTuple):
     guided: Mapping[int, Callable]
     weighed: np.ndarray
     only_first: bool
+    present: bool
 
 
 class Completer:
@@ -94,6 +95,7 @@ class Completer:
         guided: Mapping[int, Callable] | None = None,
         weighed: np.ndarray | None = None,
         only_first: bool = False,
+        present: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draw the unknown runs of rows.
 
@@ -121,6 +123,8 @@ class Completer:
             The runs that `log_weights` tells of, where they are known or guided.
         only_first : bool, default=False
             Stop after the known and guided runs; the tokens of the others are 0.
+        present : bool, default=False
+            Do not draw missing values, but where there are no others.
 
         Returns
         -------
@@ -130,7 +134,7 @@ class Completer:
             mean of what the guide multiplies with; at temperature 1, tokens included that are never drawn.
         """
         weighed = np.ones(len(self._grammar.runs), bool) if weighed is None else weighed
-        how = _How(np.float32(max(temperature, 1e-6)), guided or {}, weighed, only_first)
+        how = _How(np.float32(max(temperature, 1e-6)), guided or {}, weighed, only_first, present)
         written = np.where(known[:, self._run_of_position], tokens, 0).astype(np.int32)
         log_weights = np.zeros(len(written))
 
@@ -217,7 +221,8 @@ class Completer:
             if question.kind == FORCED:
                 log_weights[rows] += _log_likelihood(question, tokens[rows, positions])
             elif question.kind == DRAWN:
-                tokens[rows, positions] = _drawn(question, uniform[question.time, rows], how.temperature)
+                barred = how.present & self._grammar.run_starts[positions]
+                tokens[rows, positions] = _drawn(question, uniform[question.time, rows], how.temperature, barred)
             else:
                 run = self._run_of_position[positions[0]]
                 start = np.searchsorted(self._run_of_position, run)
@@ -262,7 +267,7 @@ class Completer:
             np.take(said, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
             np.take(asked, slot, axis=0, out=lanes.recurrent[gate], mode="clip")
         lanes.z += lanes.recurrent
-        return self._steps.take(lanes, _product)
+        return self._steps.take(lanes, lanes.token, _product)
 
     def _end(self, tokens, rows, position, ends):
         """Write the token that rows end with from their positions on, where there is such a token."""
@@ -309,10 +314,11 @@ def _log_likelihood(question, tokens):
     return said - _log_sum(logits)
 
 
-def _drawn(question, uniform, temperature):
-    """Return a token for each row, drawn from what the network says."""
+def _drawn(question, uniform, temperature, barred):
+    """Return a token for each row, drawn from what the network says; where that is barred, missing only if nothing else is."""
     logits = question.scores
     logits += question.head.drawn[question.state]
+    logits[barred & (logits[:, MISSING + 1 :].max(axis=1, initial=-np.inf) > -np.inf), MISSING] = -np.inf
     if not question.head.safe or temperature != 1:
         logits -= logits.max(axis=1, keepdims=True)
         logits /= temperature

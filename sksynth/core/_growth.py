@@ -5,7 +5,8 @@ import numpy as np
 from .._grammar import OTHER, Grammar
 from ._layout import ILLEGAL, Layout
 
-BY_TOKEN = ("embedding", "head", "head_bias")  # weights of a slot that have one part per token, beside its prior
+BY_TOKEN = ("embedding", "recall", "head", "head_bias")  # weights of a slot that have one part per token, beside its prior
+TABLES = ("embedding", "recall")  # those whose rows are tokens; the second only where networks recall
 BY_GROUP = ("head", "head_bias", "prior")  # weights that are stacked by group
 
 
@@ -78,8 +79,9 @@ def _check_growth(before, after):
 def _split(weights, layout):
     """Return the weights of every slot by its index in the grammar, padded as they are, tokens on the last axis."""
     sizes = [group.n_tokens for group in layout.groups for _ in range(group.n_slots)]
-    embeddings = np.split(weights["embedding"], np.cumsum(sizes)[:-1])
-    blocks = {"embedding": [block.T for block in embeddings], "slot_embedding": weights["slot_embedding"]}
+    blocks = {"slot_embedding": weights["slot_embedding"]}
+    for name in [name for name in TABLES if name in weights]:
+        blocks[name] = [block.T for block in np.split(weights[name], np.cumsum(sizes)[:-1])]
     for name in BY_GROUP:
         blocks[name] = [block for number in range(len(layout.groups)) for block in weights[f"{name}_{number}"]]
     return {index: {name: of[place] for name, of in blocks.items()} for place, index in enumerate(layout.slots)}
@@ -89,7 +91,7 @@ def _grow(part, before, after, group):
     """Return the weights of one slot with more tokens, padded to the size of its group."""
     n_states, n_old, n_new = before.n_states, before.n_tokens, after.n_tokens
     grown = {"slot_embedding": part["slot_embedding"]}
-    for name in BY_TOKEN:
+    for name in [name for name in BY_TOKEN if name in part]:
         old = part[name]
         grown[name] = np.zeros((*old.shape[:-1], group.n_tokens), np.float32)
         grown[name][..., : old.shape[-1]] = old
@@ -104,10 +106,8 @@ def _grow(part, before, after, group):
 def _join(parts, layout):
     """Return the weights of all slots as the network has them; the inverse of `_split`."""
     ordered, start = [parts[index] for index in layout.slots], 0
-    joined = {
-        "embedding": np.concatenate([part["embedding"].T for part in ordered]),
-        "slot_embedding": np.stack([part["slot_embedding"] for part in ordered]),
-    }
+    joined = {name: np.concatenate([part[name].T for part in ordered]) for name in TABLES if name in ordered[0]}
+    joined["slot_embedding"] = np.stack([part["slot_embedding"] for part in ordered])
     for number, group in enumerate(layout.groups):
         members = ordered[start : start + group.n_slots]
         start += group.n_slots

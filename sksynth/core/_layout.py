@@ -16,6 +16,7 @@ from .._grammar import Grammar
 from .._memory_map import in_blocks
 
 ILLEGAL = np.float32(-1e9)  # added to the logits of tokens that a state forbids
+RECALL_SCALE = 0.25  # of the vectors that are recalled: at full scale small tables are learned by heart
 PRIOR_WEIGHT = 0.5  # pseudo-count of a token that was never seen, in the priors
 
 

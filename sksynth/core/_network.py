@@ -1,7 +1,11 @@
 """The language model of rows as pure functions of weights: losses, and their gradient by hand.
 
-Embedding -> LSTM (x n_layers) -> one head per slot. Everything that depends on rows runs on a part of them, so that the
-parts of a step can run beside each other; what depends on weights alone is done once, before and after.
+Embedding -> LSTM (x n_layers) -> one head per slot. Where columns are read in any order, heads see beside the hidden state
+the sum of a vector for every token that was read before: what two columns say of each other is learned once, however far
+apart they are read.
+
+Everything that depends on rows runs on a part of them, so that the parts of a step can run beside each other; what depends on
+weights alone is done once, before and after.
 """
 
 from functools import cache
@@ -12,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import _heads, _recurrence
-from ._layout import Group, has_text
+from ._layout import RECALL_SCALE, Group, has_text
 from ._recurrence import Steps, weight_gradient
 
 
@@ -25,6 +29,7 @@ class NetworkShape(NamedTuple):
     n_layers: int
     loops: str = "graph"  # "graph", "xla", or "keras": the layer of Keras, which runs cuDNN's kernels on a GPU
     masked: bool = False  # whether some places are context only: `scored`, beside the weights, tells which
+    recalls: bool = False  # whether heads see, beside the hidden state, the sum of a vector for every token read before
 
     @property
     def n_positions(self) -> int:
@@ -55,6 +60,8 @@ class NetworkShape(NamedTuple):
         """Shapes of the weights by name; those named ``prior_*`` are not trained."""
         units = self.rnn_units
         shapes = {"embedding": (self.n_tokens, self.embedding_dim), "slot_embedding": (self.n_slots, self.embedding_dim)}
+        if self.recalls:
+            shapes["recall"] = (self.n_tokens, units)
         for layer in range(self.n_layers):
             shapes[f"kernel_{layer}"] = (units if layer else self.embedding_dim, 4 * units)
             shapes[f"recurrent_kernel_{layer}"] = (units, 4 * units)
@@ -144,12 +151,15 @@ def read(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, n
     slots, n_rows = tf.gather(places, order), tf.shape(ids)[0]
     masks = [1.0 if noise is None else noise.mask(index, n_rows, shape.rnn_units) for index in range(shape.n_layers)]
     hidden, layers = _LAYERS[shape.loops == "xla"](shape, _below_heads(weights), tokens, slots, order, masks)
+    if shape.recalls:
+        recalled = tf.cumsum(tf.gather(RECALL_SCALE * weights["recall"], tokens), exclusive=True) * masks[-1]
+        hidden += _to_places(recalled, order, shape.n_positions)
     return Reading(hidden, tokens, slots, layers)
 
 
 def _below_heads(weights):
     """Leave out what layers do not need: XLA takes time for every tensor that it is given."""
-    return {name: value for name, value in weights.items() if not name.startswith(("head", "prior", "scored"))}
+    return {name: value for name, value in weights.items() if not name.startswith(("head", "prior", "scored", "recall"))}
 
 
 def _layers(shape, weights, tokens, slots, order, masks):
@@ -253,6 +263,10 @@ def _of_tables(shape, reading, upstream):
 
 def _unread(shape, weights, reading, order, upstream):
     """Gradients of all weights but the heads'."""
+    if shape.recalls:
+        recalled = tf.cumsum(tf.gather(upstream, order) * reading.layers[-1].mask, exclusive=True, reverse=True)
+        own = {"recall": RECALL_SCALE * sum_by_token(recalled, reading.tokens, shape.n_tokens)}
+        return own | _unread(shape._replace(recalls=False), weights, reading, order, upstream)
     if shape.loops != "keras":
         return gradients_of(shape, reading, find_deltas(shape, weights, reading, order, upstream))
     gradients, upstream = {}, tf.gather(upstream, order)

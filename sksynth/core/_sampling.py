@@ -21,6 +21,7 @@ from ._steps import BLOCK_ROWS, MOST_OVER, Steps, pick, uniform_numbers
 class _Place(NamedTuple):
     """What is looked up at one time of the reading order."""
 
+    first_said: int | None  # where the tokens that are said before start among those of all slots; None before the first
     inputs: np.ndarray  # into the gates, by the token said before, shape (4, n_tokens_before, units)
     head: np.ndarray  # shape (units, n_tokens)
     logits: np.ndarray  # to start from, by state; -inf where a token is not to be drawn, shape (n_states, n_tokens)
@@ -46,6 +47,8 @@ class Draw:
         Runs of the grammar that are read before all others.
     given : ndarray of int, default=None
         Their tokens, in their order, shape (n_rows, n_given), or (1, n_given) for all rows. None: they are drawn.
+    start : int, default=0
+        Number of the row that the first of these is for.
     allowed : callable, default=None
         ``allowed(time, tokens, rows)`` returns which tokens may follow those of each row so far, shape (n_rows, n_tokens), or
         None where all may; `tokens` has shape (n_rows, time), `rows` are the numbers of the rows. Of each row one token at
@@ -57,13 +60,14 @@ class Draw:
     top_p: float | None = None
     first: tuple[int, ...] = ()
     given: np.ndarray | None = None
+    start: int = 0
     allowed: Callable | None = None
 
     def tokens_at(self, time: int, rows: np.ndarray) -> np.ndarray | None:
         """Return the tokens of rows that are given at a time; None where they are to be drawn."""
         if self.given is None or time >= self.given.shape[1]:
             return None
-        return self.given[np.minimum(rows, len(self.given) - 1), time]
+        return self.given[np.clip(rows - self.start, 0, len(self.given) - 1), time]
 
     @property
     def is_plain(self) -> bool:
@@ -176,7 +180,7 @@ class Sampler:
         """Read the lanes' last tokens at a place, in every layer; return the last one's output."""
         for gate, inputs in enumerate(place.inputs):
             np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
-        return self._steps.take(lanes)
+        return self._steps.take(lanes, None if place.first_said is None else lanes.token + place.first_said)
 
 
 def _keep_likeliest(logits, how):
@@ -210,4 +214,5 @@ def _places(layout: Layout, steps: Steps, positions) -> Iterator[_Place]:
     for before, slot, starts in zip([None, *order[:-1]], order, grammar.run_starts[positions], strict=True):
         head, transitions = steps.heads[slot], grammar.slots[slot].transitions
         ends = head.ends if slot == order[-1] else np.full(len(transitions), -1)
-        yield _Place(inputs(before, slot), head.kernel, head.drawn, head.safe, transitions, bool(starts), ends)
+        first_said = None if before is None else steps.first_token[before]
+        yield _Place(first_said, inputs(before, slot), head.kernel, head.drawn, head.safe, transitions, bool(starts), ends)

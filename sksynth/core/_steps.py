@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._layout import ILLEGAL, Layout
+from ._layout import ILLEGAL, RECALL_SCALE, Layout
 
 BLOCK_ROWS = 512  # drawn together: few enough for a core's cache, enough that threads seldom wait for the interpreter
 MOST_OVER = 0.2  # of a block's rows that may be at their end before they are left out, as copying what goes on takes time
@@ -23,6 +23,7 @@ class Lanes:
         self.token = self.state = np.zeros(n_lanes, int)
         self.hidden, self.cells = ([np.zeros((n_lanes, units), np.float32) for _ in range(n_layers)] for _ in range(2))
         self.z, self.recurrent = (np.empty((4, n_lanes, units), np.float32) for _ in range(2))
+        self.recalled = np.zeros((n_lanes, units), np.float32)
         self._logits: dict[int, np.ndarray] = {}
 
     def logits(self, n_tokens):
@@ -46,6 +47,7 @@ class Lanes:
         lanes = Lanes(self.hidden[0].shape[1], len(self.hidden), BLOCK_ROWS if fill else n)
         for new, old in zip(lanes.hidden + lanes.cells, self.hidden + self.cells, strict=True):
             new[:n] = old[parents]
+        lanes.recalled[:n] = self.recalled[parents]
         lanes.token, lanes.state = np.zeros((2, len(lanes.token)), int)
         lanes.token[:n] = self.token[parents] if token is None else token
         lanes.state[:n] = self.state[parents] if token is None else place.transitions[self.state[parents], token]
@@ -92,6 +94,9 @@ class Steps:
         self._layers = [[gates[f"{name}_{layer}"] for name in names] for layer in range(shape.n_layers)]
         self.said, asked = (weights[name] @ gates["kernel_0"] for name in ("embedding", "slot_embedding"))
         self.asked = asked + gates["bias_0"]
+        self._recall = None
+        if shape.recalls:
+            self._recall = np.pad(RECALL_SCALE * weights["recall"], [(0, 1), (0, 0)])  # last nothing, before the first
         self.heads = _heads(layout, weights)
         self.place = np.argsort(layout.slots)
         sizes = [group.n_tokens for group in layout.groups for _ in range(group.n_slots)]
@@ -101,8 +106,17 @@ class Steps:
         """Return lanes that have read nothing."""
         return Lanes(self._units, len(self._layers), n_lanes)
 
-    def take(self, lanes: Lanes, product: Callable = np.matmul) -> np.ndarray:
-        """Take one step in every layer, in place; `lanes.z` has the first layer's inputs. Return the last's output."""
+    def take(self, lanes: Lanes, said: np.ndarray | None, product: Callable = np.matmul) -> np.ndarray:
+        """Take one step in every layer, in place; return what heads see.
+
+        Parameters
+        ----------
+        lanes : Lanes
+            With the first layer's inputs in `z`.
+        said : ndarray of int, shape (n_lanes,), or None
+            Row of `said` of the token that each has read last; None before the first.
+        product : callable, default=numpy.matmul
+        """
         z = lanes.z
         for layer, (kernel, bias, recurrent_kernel) in enumerate(self._layers):
             h, c = lanes.hidden[layer], lanes.cells[layer]
@@ -121,7 +135,11 @@ class Steps:
             c += i
             np.tanh(c, out=h)
             h *= o
-        return h
+        if self._recall is None:
+            return h
+        if said is not None:
+            lanes.recalled += self._recall.take(said, axis=0, mode="clip")
+        return h + lanes.recalled
 
 
 def pick(cumulative: np.ndarray, uniform: np.ndarray) -> np.ndarray:
@@ -158,7 +176,9 @@ def _heads(layout, weights):
             drawn = np.where(slot.unsampled, np.float32(-np.inf), logits)
             kernel = np.ascontiguousarray(weights[f"head_{index}"][member][:, size[1]])
             reach = np.abs(kernel).sum(axis=0).max()  # hidden states lie within -1 and 1
-            safe = all(reach + np.abs(table.max(axis=1)).max() < SAFE_LOGIT for table in (logits, drawn))
+            safe = "recall" not in weights and all(
+                reach + np.abs(table.max(axis=1)).max() < SAFE_LOGIT for table in (logits, drawn)
+            )
             ends = _ends(logits > -np.inf, slot.transitions) if slot.repeat > 1 else np.full(slot.n_states, -1)
             heads[int(layout.slots[place])] = Head(kernel, logits, drawn, safe, ends)
             place += 1

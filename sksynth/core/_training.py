@@ -51,7 +51,7 @@ def network_shape(grammar: Grammar, settings: Settings) -> NetworkShape:
     """Return the shape of the network that these settings train on records of this grammar."""
     sizes = settings.embedding_dim, settings.rnn_units, settings.n_layers
     masked = settings.n_context > 0 and settings.context == 0
-    return NetworkShape(Layout(grammar).groups, *sizes, settings.loops, masked)
+    return NetworkShape(Layout(grammar).groups, *sizes, settings.loops, masked, settings.context > 0)
 
 
 def n_parameters(shape: NetworkShape) -> int:
@@ -125,6 +125,8 @@ def initial_weights(shape: NetworkShape, priors: list[np.ndarray], rng: np.rando
         "embedding": normal((shape.n_tokens, shape.embedding_dim), 0.2),
         "slot_embedding": normal((shape.n_slots, shape.embedding_dim), 0.2),
     }
+    if shape.recalls:
+        weights["recall"] = np.zeros((shape.n_tokens, units), np.float32)
     for layer in range(shape.n_layers):
         width = shape.embedding_dim if layer == 0 else units
         orthogonal = [np.linalg.qr(rng.standard_normal((units, units)))[0] for _ in range(4)]
@@ -151,7 +153,7 @@ def _training_data(layout, rows, size, steps, epochs, seed, context):
     """Return a dataset of (rows, order, reach) for `epochs` of so many steps; each step is a function of (seed, its number).
 
     The rows of a step are sorted by length; `reach` says how many places of each of their parts are read, and `order` which.
-    In a share `context` of the steps some runs are read before the others.
+    In a share `context` of the parts some runs are read before the others.
     """
     n, gather, whole = len(rows), gatherer(rows), len(layout.order)
     bounds, varies = parts_of(layout.groups, size), has_text(layout.groups)
@@ -181,19 +183,32 @@ def orders_of_step(layout: Layout, reach: tf.Tensor, seed: np.ndarray, step: tf.
     seed : ndarray of uint32, shape (2,)
     step : tensor of int64, shape ()
     context : float
-        Share of the steps in which some runs are read before the others: any number of them, any of that number.
+        Share of the parts in which some runs are read before the others: in half of them any number, in the others a few
+        rather than many; any of that number.
 
     Returns
     -------
     orders : tensor of int32, shape (n_parts, n_positions)
     """
-    runs, n_runs = layout.run_of_position, len(layout.grammar.runs)
+    runs, n_runs, n_parts = layout.run_of_position, len(layout.grammar.runs), reach.shape[0]
     seeds = tf.stack([tf.constant(int(seed[0]) + 2**32, tf.int64), tf.cast(int(seed[1]), tf.int64) + step])
-    draws = tf.random.stateless_uniform((2 + n_runs,), seeds)
-    n_first = tf.where(draws[0] < context, 1 + tf.cast(draws[1] * (n_runs - 1), tf.int32), 0)
-    first = tf.argsort(tf.argsort(draws[2:])) < n_first
-    rank = tf.where(tf.range(len(runs)) >= reach[:, None], 2, tf.where(tf.gather(first, runs), 0, 1))
+    draws = tf.random.stateless_uniform((n_parts, 2 + n_runs), seeds)
+    place = tf.argsort(draws[:, -1])  # whose turn it is, of the parts
+    turn = tf.cast(tf.cast(step, tf.int32) * n_parts + place, tf.float64)
+    mixed = tf.floor((turn + 1.0) * context) > tf.floor(turn * context)
+    n_first = tf.where(mixed, _n_first(draws[:, 0], n_runs), 0)
+    first = tf.argsort(tf.argsort(draws[:, 1:-1])) < n_first[:, None]
+    usual = mixed & tf.reduce_all(first == (tf.range(n_runs) < n_first[:, None]), axis=1)
+    first = first != usual[:, None]  # the others, where those would be read first anyway
+    behind = tf.range(len(runs)) >= reach[:, None]
+    rank = tf.where(behind, 2, tf.where(tf.gather(first, runs, axis=1), 0, 1))
     return tf.gather(tf.constant(layout.order), tf.argsort(rank, stable=True))
+
+
+def _n_first(uniform, n_runs):
+    """Return how many runs come first, at least 1 and not all, for uniform numbers: below a half log-uniform, else uniform."""
+    few = tf.cast(float(n_runs) ** (2.0 * uniform), tf.int32)
+    return tf.where(uniform < 0.5, few, 1 + tf.cast((2.0 * uniform - 1.0) * (n_runs - 1), tf.int32))
 
 
 def _untuned():
@@ -236,7 +251,7 @@ def _rounded(lengths, whole):
 def _validation_data(layout, rows, context):
     """Return a dataset of (rows, order, reach, weight) of scoring chunks, and their number.
 
-    Where some runs are read before the others in a share `context` of the steps, each chunk is scored in such orders too, with
+    Where some runs are read before the others in a share `context` of the parts, each chunk is scored in such orders too, with
     that weight: the best epoch is that of all that is trained for.
     """
     chunks, parts = [chunk for _, chunk in scoring_chunks(layout, rows)], []
