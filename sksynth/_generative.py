@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
+from ._chain import NOTHING, Chain, Way, evidence_of
 from ._private import statement_of
 from ._sampling import Choice, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
@@ -27,26 +28,45 @@ class GenerativeModel(BaseEstimator):
 
     _made_by_fit = ""  # the attribute without which it cannot sample; a fit that fails leaves at most a history
 
-    def _draw(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[Any]:
-        """Yield the records of a range of an endless sample, some at a time: lists of str, or frames."""
+    def _chain(self) -> Chain:
+        """Return the model, or the models, that records are drawn by."""
         raise NotImplementedError
 
-    def _portions(self, n_samples, seed, how, choice):
+    def _draw(self, rows: range, seed: np.random.SeedSequence, way: Way) -> Iterator[Any]:
+        """Yield the records of a range of an endless sample, some at a time: lists of str, or frames."""
+        return self._chain().draw(rows, seed, way)
+
+    def _evidence(self, given: Any, temperature: float) -> Any:
+        """Return what is given, once it is what it may be."""
+        if given is None:
+            return NOTHING
+        self._check_any_order("given")
+        return evidence_of(self._chain(), given, temperature)
+
+    def _check_any_order(self, name: str) -> None:
+        """Refuse what needs columns to be read in any order where they cannot be; `name` opens the message."""
+        if not all(part.any_order or len(part.grammar.runs) < 2 for part in self._chain().parts):
+            raise ValueError(
+                f"{name}: this model was trained to read columns in one order only: fit with any_order=True, not epsilon, "
+                "or choose among the rows of a larger sample"
+            )
+
+    def _portions(self, n_samples, seed, way, choice):
         """Yield records that are taken, some at a time; show a bar where that takes long."""
-        portions = drawn(lambda rows: self._draw(rows, seed, how), n_samples, choice)
+        portions = drawn(lambda rows: self._draw(rows, seed, way), n_samples, choice)
         return watch_rows(portions, n_samples, self.verbose)
 
-    def _sampled(self, n_samples: int, seed: np.random.SeedSequence, how: Any, choice: Choice) -> Any:
+    def _sampled(self, n_samples: int, seed: np.random.SeedSequence, way: Way, choice: Choice) -> Any:
         """Return all records as fit was given such."""
         with restored(self._restored):
-            return self._restored(collected(self._portions(n_samples, seed, how, choice)))
+            return self._restored(collected(self._portions(n_samples, seed, way, choice)))
 
     def _chunks(
-        self, n_samples: int, chunk_size: int | None, seed: np.random.SeedSequence, how: Any, choice: Choice
+        self, n_samples: int, chunk_size: int | None, seed: np.random.SeedSequence, way: Way, choice: Choice
     ) -> Iterator[Any]:
         """Yield the same in chunks; None: of 10,000."""
         with restored(self._restored):
-            portions = self._portions(n_samples, seed, how, choice)
+            portions = self._portions(n_samples, seed, way, choice)
             yield from map(self._restored, rechunked(portions, CHUNK if chunk_size is None else chunk_size))
 
     def _restored(self, records: Any) -> Any:
@@ -144,6 +164,18 @@ class GenerativeModel(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, self._made_by_fit)
+
+
+def n_wanted(n_samples: int | None, given: Any) -> Any:
+    """Return how many records are wanted: 1, or one for each given row, unless that is said."""
+    if n_samples is not None:
+        return n_samples
+    return len(given) if isinstance(given, pd.DataFrame) else 1
+
+
+def with_index_of(given: Any, records: Any) -> Any:
+    """Return sampled rows with the index of the frame that was given for them."""
+    return records.set_axis(given.index) if isinstance(given, pd.DataFrame) and isinstance(records, pd.DataFrame) else records
 
 
 def check_fitted(estimator: Any) -> bool:

@@ -1,6 +1,7 @@
 """Seeds passed down: every stream of random numbers is a function of a root seed and of what it is for."""
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,26 @@ def seed_sequence(random_state: Any) -> np.random.SeedSequence:
 def stream(root: np.random.SeedSequence, purpose: str, *numbers: int) -> np.random.SeedSequence:
     """Return the stream of `root` for a purpose and any numbers (batch, chunk): no draw from one moves another."""
     return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, zlib.crc32(purpose.encode()), *numbers))
+
+
+BLOCK = 1_024  # records whose numbers have a stream of their own
+
+
+def by_block(rows: range, seed: np.random.SeedSequence, purpose: str, draw: Callable) -> np.ndarray:
+    """Return what is drawn for some records of an endless sample, the same whichever others are asked for.
+
+    Parameters
+    ----------
+    rows : range
+        Numbers of the records.
+    seed : SeedSequence
+    purpose : str
+    draw : callable
+        ``draw(block, rng)`` returns an array for all records of a block, a range.
+    """
+    blocks = range(rows.start // BLOCK, -(-rows.stop // BLOCK))
+    parts = [
+        draw(range(block * BLOCK, (block + 1) * BLOCK), np.random.default_rng(stream(seed, purpose, block)))
+        for block in blocks
+    ]
+    return np.concatenate(parts)[rows.start - blocks.start * BLOCK : rows.stop - blocks.start * BLOCK]

@@ -269,7 +269,7 @@ class BatchLSTMSynthesizer(TableSampling):
     def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
         """Train the model of one batch anew, and replace it alone; in `checkpoint_dir` too.
 
-        Columns that are context, here or in other batches, keep their fields in `schema_`.
+        Columns that are context, here or in other batches, keep their fields in `schema_`, and are read as before.
 
         Parameters
         ----------
@@ -297,8 +297,9 @@ class BatchLSTMSynthesizer(TableSampling):
         refuse_more_training(self, "fit_batch")
         frame = self._columns_of(batch, X)
         root = seed_sequence(self.random_state)
-        shared = {column: self.schema_[column] for context in self.links_ for column in context}
-        model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_) | shared, root)
+        model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_), root)
+        model.tokenizer_ = self._with_shared_columns(model.tokenizer_)
+        job.ids = model.tokenizer_.encode(frame, cut=True)
         folder = self._folder()
         with nullcontext() if folder is None else folder.locked():
             if folder is not None:
@@ -308,6 +309,13 @@ class BatchLSTMSynthesizer(TableSampling):
         models = list(self.models_)
         models[batch] = outcomes[0].model
         return self._set_models(models)
+
+    def _with_shared_columns(self, tokenizer: TableTokenizer) -> TableTokenizer:
+        """Return a batch's tokenizer that reads columns that are context of any batch as the models before read them."""
+        for model, batch in zip(self.models_, self.batches_, strict=True):
+            shared = {column for context in self.links_ for column in context if column in batch}
+            tokenizer = tokenizer.sharing(model.tokenizer_, shared & set(tokenizer.columns_))
+        return tokenizer
 
     def _columns_of(self, batch: Any, X: Any) -> pd.DataFrame:
         """Return the columns of a batch from a table that has them."""

@@ -1,16 +1,18 @@
 """What a fitted `BatchLSTMSynthesizer` does with its models: sampling and scoring."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ._generative import GenerativeModel
+from ._chain import Chain, Way, distribution, imputed
+from ._generative import GenerativeModel, n_wanted, with_index_of
+from ._links import chain
 from ._random import seed_sequence, stream
-from ._sampling import Choice, Copies, check_draw, check_exclusion, check_validator
-from ._validation import check_columns, check_table
+from ._sampling import Choice, Copies, check_draw, check_exclusion, check_given, check_validator, choosing, read_given
+from ._validation import Container, check_columns, check_table, listed
 
 
 class TableSampling(GenerativeModel):
@@ -18,8 +20,9 @@ class TableSampling(GenerativeModel):
 
     def sample(
         self,
-        n_samples: int = 1,
+        n_samples: int | None = None,
         *,
+        given: Any = None,
         temperature: float = 1.0,
         validator: Callable | None = None,
         max_invalid: int = 1_000,
@@ -31,7 +34,13 @@ class TableSampling(GenerativeModel):
 
         Parameters
         ----------
-        n_samples : int, default=1
+        n_samples : int, default=None
+            None: 1, or one for each row of a frame that is given.
+        given : dict of column to value, or DataFrame, default=None
+            What is known of any columns; the others are drawn from their distribution given that. A dict holds for all rows:
+            each value is one value, a `fields.Interval`, missing (None), or a list of these, one of which is to hold. A frame
+            has a row for each sample, in which a missing cell is given as missing; the sample keeps its index. What rows of
+            fit never showed together is answered as well. Not where the model was private.
         temperature : float, default=1.0
             Below 1 the likelier values are drawn more often than they should be, above 1 less often.
         validator : callable, default=None
@@ -50,7 +59,7 @@ class TableSampling(GenerativeModel):
         Returns
         -------
         rows : the container that fit was given, shape (n_samples, n_columns)
-            The columns of fit in their order, with their dtypes and a fresh index.
+            The columns of fit in their order, with their dtypes and a fresh index, or that of the frame that is given.
 
         Raises
         ------
@@ -63,15 +72,18 @@ class TableSampling(GenerativeModel):
             were accepted.
         """
         check_is_fitted(self)
-        check_draw(n_samples, temperature)
+        n_samples = n_wanted(n_samples, given)
+        way = self._way(n_samples, given, temperature, choosing(validator, exclude))
         choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
-        return self._sampled(n_samples, seed_sequence(random_state), self._how(temperature), choice)
+        rows = self._sampled(n_samples, seed_sequence(random_state), way, choice)
+        return with_index_of(given, rows)
 
     def sample_iter(
         self,
-        n_samples: int,
+        n_samples: int | None = None,
         *,
         chunk_size: int = 10_000,
+        given: Any = None,
         temperature: float = 1.0,
         validator: Callable | None = None,
         max_invalid: int = 1_000,
@@ -83,9 +95,11 @@ class TableSampling(GenerativeModel):
 
         Parameters
         ----------
-        n_samples : int
+        n_samples : int, default=None
         chunk_size : int, default=10_000
             Rows per chunk; the last may have fewer. The rows do not depend on it.
+        given
+            See `sample`; the index of a frame is not kept.
         temperature, validator, max_invalid, exclude, exclude_longer_than, random_state
             See `sample`.
 
@@ -102,15 +116,20 @@ class TableSampling(GenerativeModel):
             As `sample`, with the valid rows that were not given out yet.
         """
         check_is_fitted(self)
-        check_draw(n_samples, temperature)
+        n_samples = n_wanted(n_samples, given)
         check_draw(chunk_size, temperature, name="chunk_size")
+        way = self._way(n_samples, given, temperature, choosing(validator, exclude))
         choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
-        return self._chunks(n_samples, chunk_size, seed_sequence(random_state), self._how(temperature), choice)
+        return self._chunks(n_samples, chunk_size, seed_sequence(random_state), way, choice)
 
-    def _how(self, temperature):
+    def _way(self, n_samples, given, temperature, chosen_by):
+        """Return how rows are drawn, once all arguments are what they may be."""
+        given = None if given is None else read_given(given)
+        check_draw(n_samples, temperature)
+        check_given(given, n_samples, chosen_by)
         from .core import Draw
 
-        return Draw(temperature)
+        return Way(Draw(temperature), self._evidence(given, temperature))
 
     def _choice(self, validator: Any, max_invalid: Any, exclude: Any, longer_than: Any) -> Choice:
         """Return which rows are taken, once all arguments are what they may be."""
@@ -122,16 +141,98 @@ class TableSampling(GenerativeModel):
         texts = frame[[column for column, field in self.schema_.items() if field.kind == "text"]]
         return Choice(validator, max_invalid, Copies(texts, longer_than))
 
-    def _draw(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[pd.DataFrame]:
-        streams = [stream(seed, "batch", batch) for batch in range(len(self.models_))]
-        draws = [model._draw_ids(rows, own, how, model._n_together) for model, own in zip(self.models_, streams, strict=True)]
-        return map(self._decode, zip(*draws, strict=True))
+    def _chain(self) -> Chain:
+        """Return the models of all batches as one."""
+        parts = [model._part() for model in self.models_]
+        return Chain(parts, self.batches_, chain(self.batches_, self.links_), self.columns_)
 
-    def _decode(self, ids: Sequence[np.ndarray]) -> pd.DataFrame:
-        """Return the rows of token ids, which come batch by batch."""
-        parts = [model.tokenizer_.decode(own) for model, own in zip(self.models_, ids, strict=True)]
-        columns = {column: part[column] for part, batch in zip(parts, self.batches_, strict=True) for column in batch}
-        return pd.concat([columns[column] for column in self.columns_], axis=1)
+    def impute(self, X: Any, *, n_draws: int = 1, random_state: Any = None) -> Any:
+        """Fill missing cells: each is drawn from its distribution given the rest of its row.
+
+        For the best guess of single cells draw several tables, and take the mean of a number, the most frequent category; a
+        single draw keeps what columns have to do with each other, and how much they vary.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray, shape (n_rows, n_columns)
+            Rows of the columns of fit, those of fit or others. Cells that are there stay as they are.
+        n_draws : int, default=1
+            How often to fill the table.
+        random_state : int, RandomState, Generator or None, default=None
+
+        Returns
+        -------
+        filled : the container of X, or list of these where `n_draws` is above 1
+            With the index of X. Nothing is missing in it.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            If an argument is not what it may be, or the model reads columns in one order only, as private ones do.
+        """
+        check_is_fitted(self)
+        check_draw(n_draws, 1.0, name="n_draws")
+        frame = check_columns(self, X, check_table(X), reset=False)
+        self._check_any_order("impute")
+        root = seed_sequence(random_state)
+        tables = [self._filled(frame, stream(root, "draw", draw)) for draw in range(n_draws)]
+        tables = [table if isinstance(X, pd.DataFrame) else Container.of(X).restore(table) for table in tables]
+        return tables if n_draws > 1 else tables[0]
+
+    def _filled(self, frame, seed):
+        """Return a frame with its missing cells drawn."""
+        missing, chain = frame.isna(), self._chain()
+        if not missing.to_numpy().any():
+            return frame.copy()
+        tokens = self._tokens(chain, frame)
+        ids = imputed(chain, tokens, {column: ~missing[column].to_numpy() for column in tokens}, seed)
+        drawn = chain.decode(ids).set_axis(frame.index)
+        columns = [filled(frame[column], missing[column], drawn[column]) for column in frame.columns]
+        return pd.concat(columns, axis=1)
+
+    def _tokens(self, chain, frame):
+        """Return the tokens of every modelled column of a frame."""
+        tokens = {}
+        for part, own in zip(chain.parts, self.batches_, strict=True):
+            tokens |= part.tokenizer.context(frame[list(own)])
+        return tokens
+
+    def conditional(self, X: Any, column: Any) -> pd.DataFrame:
+        """Return the distribution of a column of categories given all others.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray, shape (n_rows, n_columns)
+            Rows of the columns of fit; a frame may leave `column` out, whose cells are not looked at.
+        column : column of fit
+            Of a `fields.Category` or `fields.Boolean`.
+
+        Returns
+        -------
+        probabilities : DataFrame, shape (n_rows, n_values)
+            A column for each value that can be sampled, missing among them where it can; rows sum to 1, and have the index of
+            X.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            If there is no such column, or it is of another kind, or the model reads columns in one order only, as private
+            ones do.
+        """
+        check_is_fitted(self)
+        check_category(column, self.schema_)
+        if isinstance(X, pd.DataFrame) and column not in X.columns:
+            X = X.assign(**{"_": None}).set_axis([*X.columns, column], axis=1)[self.columns_]
+        frame = check_columns(self, X, check_table(X), reset=False)
+        self._check_any_order("conditional")
+        chain = self._chain()
+        shares = distribution(chain, self._tokens(chain, frame), column)
+        values, at = zip(*chain.parts[chain.batch_of[column]].tokenizer.sampled(column), strict=True)
+        return pd.DataFrame(shares[:, list(at)], index=frame.index, columns=pd.Index(values, name=column))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the log-likelihood of every row.
@@ -147,19 +248,30 @@ class TableSampling(GenerativeModel):
         """
         check_is_fitted(self)
         frame = check_columns(self, X, check_table(X), reset=False)
-        parts = zip(self.models_, self.links_, strict=True)
-        return np.sum([_scores_in_context(model, frame[model.columns_], len(context)) for model, context in parts], axis=0)
+        return np.sum([model.score_samples(frame[model.columns_]) for model in self.models_], axis=0)
 
 
-def _scores_in_context(model: Any, frame: pd.DataFrame, n_columns: int) -> np.ndarray:
-    """Return the log-likelihood of every row's other columns, given its first `n_columns`."""
-    if not n_columns:
-        return model.score_samples(frame)
-    from . import core
+def check_category(column: Any, schema: Any) -> None:
+    """Refuse a column that has no distribution over categories."""
+    if column not in schema:
+        raise ValueError(f"conditional: got column {column!r}, which is not among the columns of fit: {listed(list(schema))}")
+    if schema[column].kind not in ("category", "boolean"):
+        named = [name for name, field in schema.items() if field.kind in ("category", "boolean")]
+        raise ValueError(
+            f"conditional: column {column!r} is a {type(schema[column]).__name__}, expected a Category or a Boolean: "
+            f"{listed(named) if named else 'this table has none'}; for others see sample(given=...)"
+        )
 
-    tokenizer = model.tokenizer_
-    ids = tokenizer.encode(frame, cut=True)
-    tokens, n_context = ids[:, : tokenizer.grammar_.n_positions], model.training_["n_context"]
-    scores = core.log_likelihood(*model._network(), tokens, n_context) if model._weights else np.zeros(len(ids))
-    cells = [codec.log_cell_size(own) for codec, own, _ in tokenizer._split(ids)]
-    return scores - np.sum(cells[n_columns:], axis=0)
+
+def filled(column: pd.Series, missing: pd.Series, drawn: pd.Series) -> pd.Series:
+    """Return a column with its missing cells as drawn, of its own dtype where that can hold them."""
+    if not missing.any():
+        return column
+    if column.dtype == drawn.dtype:
+        return column.where(~missing, drawn)
+    whole = column.astype(object).where(~missing, drawn.astype(object))
+    try:
+        kept = whole.astype(column.dtype)
+    except (TypeError, ValueError):
+        return whole.astype(drawn.dtype)
+    return whole.astype(drawn.dtype) if kept.isna().any() else kept  # a category that the column does not have

@@ -114,10 +114,9 @@ class LSTMTextModel(TextSampling):
         that are cut from all lines, one after the other, for lines that are documents of hundreds of tokens; a record of
         `history_` and of `validation_fraction` is then such a sequence. Not in private training, where a line is a record.
     any_order : bool or "auto", default="auto"
-        Train the network to read columns of a table in any order, in half of the steps, so that any of them may be given in
-        `sample`; without, the network is better at rows of which nothing is given (on Adult by 0.001 of quality, 0.005 of
-        tstr and 0.02 of c2st, see docs/benchmarks.md). Losses are then means over the orders. "auto": where columns are text,
-        which is read last otherwise, and in the batches of a synthesizer. Not in private training.
+        Train the network to read columns of a table in any order, so that any of them may be given in `sample`; see
+        docs/benchmarks.md for what that does to rows of which nothing is given. Losses are then means over the orders. "auto":
+        where columns are text, which is read last otherwise, and in the batches of a synthesizer. Not in private training.
     jit_compile : bool or "auto", default="auto"
         Compile the recurrence and the heads with XLA, which takes a few seconds and makes steps faster. "auto": where
         training is long enough to repay it; on a GPU the LSTM layer of Keras is used instead.

@@ -1,19 +1,17 @@
 """What a fitted `LSTMTextModel` does with its network: sampling and scoring."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ._generative import GenerativeModel
-from ._random import seed_sequence, stream
+from ._chain import CHUNK_ROWS, Chain, Part, Way
+from ._generative import GenerativeModel, n_wanted, with_index_of
+from ._random import seed_sequence
 from ._sampling import (
     Choice,
     Copies,
-    Given,
     Guides,
     check_choices,
     check_draw,
@@ -22,13 +20,12 @@ from ._sampling import (
     check_prefixes,
     check_validator,
     choosing,
-    frame_of_given,
+    read_given,
 )
 from ._sources import LineSource, opened
 from ._training._job import core_settings
 
-CHUNK_ROWS, CHUNK_LINES = 16_384, 1_024  # records that are drawn at a time: lines take longer, and are waited for
-FREE_ROWS = 1_024  # whose free digits have a stream of their own
+CHUNK_LINES = 1_024  # that are drawn at a time: they take longer than rows, and are waited for
 
 
 class TextSampling(GenerativeModel):
@@ -59,8 +56,9 @@ class TextSampling(GenerativeModel):
         n_samples : int, default=None
             None: 1, or one for each of a list of prefixes or of the rows of a frame that is given.
         given : dict of column to value, or DataFrame, default=None
-            Cells of some columns of a table, missing ones included: the others are drawn in their context. A dict holds for
-            all rows, a frame has a row for each, whose index the sample keeps. For models that were trained with `any_order`.
+            What is known of some columns of a table: the others are drawn in that context. A dict holds for all rows: each
+            value is one value, a `fields.Interval`, missing (None), or a list of these, one of which is to hold. A frame has
+            a row for each sample, whose index the sample keeps. For models that were trained with `any_order`.
         prefix : str or list of str, default=None
             What lines begin with: the same for all, or one for each. The first tokens are drawn among those that may spell it,
             one after the other, so that improbable spellings come up more often than in lines that happen to begin so; end
@@ -106,9 +104,7 @@ class TextSampling(GenerativeModel):
         prefixes, n_samples = _prefixes_and_number(prefix, n_samples, given)
         way = self._way(n_samples, given, prefixes, temperature, top_k, top_p, max_length, choosing(validator, exclude))
         choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
-        records = self._sampled(n_samples, seed_sequence(random_state), way, choice)
-        is_indexed = isinstance(given, pd.DataFrame) and isinstance(records, pd.DataFrame)
-        return records.set_axis(given.index) if is_indexed else records
+        return with_index_of(given, self._sampled(n_samples, seed_sequence(random_state), way, choice))
 
     def sample_iter(
         self,
@@ -164,7 +160,7 @@ class TextSampling(GenerativeModel):
 
     def _way(self, n_samples, given, prefixes, temperature, top_k, top_p, max_length, choosing):
         """Return how records are drawn, once all arguments are what they may be."""
-        frame = None if given is None else frame_of_given(given)
+        given = None if given is None else read_given(given)
         check_draw(n_samples, temperature)
         check_choices(top_k, top_p, max_length)
         check_prefixes(prefixes, n_samples, choosing)
@@ -172,25 +168,17 @@ class TextSampling(GenerativeModel):
         from .core import Draw
 
         draw = Draw(temperature, top_k, top_p, allowed=self._allowed(prefixes, max_length))
-        if frame is None:
-            return _Way(draw)
-        columns = self._given(frame)
-        return _Way(replace(draw, first=columns.first, given=columns.tokens), columns)
+        return Way(draw, self._evidence(given, temperature))
 
-    def _given(self, given: pd.DataFrame) -> Given:
-        """Return given cells as the sampler wants them."""
+    def _check_any_order(self, name: str) -> None:
+        """Refuse what needs columns where there are none, or none that are read in any order."""
         if self._container is None:
-            raise ValueError("given is for tables, but this model was fitted on lines of text: see prefix")
+            raise ValueError(f"{name} is for tables, but this model was fitted on lines of text: see prefix")
         if not hasattr(self.tokenizer_, "given"):
             raise ValueError(
-                f"given needs a TableTokenizer, but this model was fitted with a {type(self.tokenizer_).__name__}"
+                f"{name} needs a TableTokenizer, but this model was fitted with a {type(self.tokenizer_).__name__}"
             )
-        if len(self.tokenizer_.grammar_.runs) > 1 and not self.training_["context"]:
-            raise ValueError(
-                "given: this model was trained to read columns in one order only: fit with any_order=True, not epsilon, "
-                "or choose among the rows of a larger sample"
-            )
-        return Given(*self.tokenizer_.given(given))
+        super()._check_any_order(name)
 
     def _choice(self, validator: Any, max_invalid: Any, exclude: Any, longer_than: Any) -> Choice:
         """Return which records are taken, once all arguments are what they may be."""
@@ -223,17 +211,19 @@ class TextSampling(GenerativeModel):
             )
         return Guides(self.tokenizer_.guides(prefixes, max_length))
 
-    def _draw(self, rows: range, seed: np.random.SeedSequence, how: Any) -> Iterator[Any]:
-        start = rows.start
-        for ids in self._draw_ids(rows, seed, how.draw, self._n_together):
-            records = self.tokenizer_.decode(ids)
-            yield records if how.given is None else how.given.put_into(records, start)
-            start += len(ids)
+    def _chain(self) -> Chain:
+        """Return a chain of this one model."""
+        columns = self.columns_ if hasattr(self.tokenizer_, "places") else []
+        return Chain([self._part()], [columns], [0], columns)
 
-    @property
-    def _n_together(self) -> int:
-        """Records that are drawn at a time."""
-        return CHUNK_LINES if self._container is None else CHUNK_ROWS
+    def _part(self) -> Part:
+        """Return the model as a part of a chain."""
+        return Part(self.tokenizer_, self._network(), bool(self.training_.get("context")))
+
+    def _draw(self, rows: range, seed: np.random.SeedSequence, way: Way) -> Iterator[Any]:
+        """Yield the records of a range of an endless sample: fewer lines together than rows, as they take longer."""
+        n_together = CHUNK_LINES if self._container is None else CHUNK_ROWS
+        return self._chain().draw(rows, seed, way, n_together)
 
     def _network(self) -> tuple[Any, dict, Any]:
         """Return grammar, weights and shape, as the core wants them."""
@@ -242,31 +232,13 @@ class TextSampling(GenerativeModel):
         grammar = self.tokenizer_.grammar_
         return grammar, self._weights, core.network_shape(grammar, core_settings(self.training_))
 
-    def _draw_ids(self, rows: range, seed: np.random.SeedSequence, how: Any, n_together: int) -> Iterator[np.ndarray]:
-        """Yield token ids and free digits of a range of the rows of an endless sample, so many at a time."""
-        from . import core
-
-        sampler = core.Sampler(*self._network(), first=how.first) if self._weights else None
-        for start in range(rows.start, rows.stop, n_together):
-            own = range(start, min(start + n_together, rows.stop))
-            tokens = sampler.draw(stream(seed, "tokens"), own, how) if sampler else np.empty((len(own), 0), np.int32)
-            yield np.concatenate([tokens, self._draw_free(own, seed)], axis=1)
-
-    def _draw_free(self, rows: range, seed: np.random.SeedSequence) -> np.ndarray:
-        """Return free digits of rows, shape (n_rows, n_free)."""
-        key, parts = int(stream(seed, "identifiers").generate_state(1, np.uint64)[0]), []
-        for block in range(rows.start // FREE_ROWS, -(-rows.stop // FREE_ROWS)):
-            whole = range(block * FREE_ROWS, (block + 1) * FREE_ROWS)
-            parts.append(self.tokenizer_.draw_free(whole, np.random.default_rng(stream(seed, "free digits", block)), key))
-        first = rows.start // FREE_ROWS * FREE_ROWS
-        return np.concatenate(parts)[rows.start - first : rows.stop - first]
-
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the log-likelihood of every record.
 
         A number scores the probability of its cell divided by the count of values of its precision in the cell (by the
         cell's width where it has no decimal precision); a category that fit did not keep scores as `other`; identifiers
-        score 0. Of a text that is longer than what was learned, the beginning is scored.
+        score 0. Of a text that is longer than what was learned, the beginning is scored. The model of a linked batch scores
+        the columns of the batch in the context of the others that it reads.
 
         Parameters
         ----------
@@ -284,24 +256,15 @@ class TextSampling(GenerativeModel):
         X = self._check_records(X, reset=False)
         from . import core
 
-        ids = self.tokenizer_.encode(X, cut=True)
+        ids, n_context = self.tokenizer_.encode(X, cut=True), self.training_.get("n_context", 0)
         tokens = ids[:, : self.tokenizer_.grammar_.n_positions]
-        scores = core.log_likelihood(*self._network(), tokens) if self._weights else np.zeros(len(ids))
-        return scores - self.tokenizer_.log_cell_size(ids)
-
-
-@dataclass(frozen=True)
-class _Way:
-    """How records are drawn: tokens, and what is given."""
-
-    draw: Any
-    given: Given | None = None
+        scores = core.log_likelihood(*self._network(), tokens, n_context) if self._weights else np.zeros(len(ids))
+        return scores - self.tokenizer_.log_cell_size(ids, *([n_context] if n_context else []))
 
 
 def _prefixes_and_number(prefix, n_samples, given):
     """Return prefixes as a sequence or None, and how many records are wanted."""
     prefixes = [prefix] if isinstance(prefix, str) else prefix
-    if n_samples is None and isinstance(given, pd.DataFrame):
-        return prefixes, len(given)
-    wanted = 1 if prefixes is None or not hasattr(prefixes, "__len__") else len(prefixes)
-    return prefixes, wanted if n_samples is None else n_samples
+    if n_samples is None and given is None and prefixes is not None and hasattr(prefixes, "__len__"):
+        return prefixes, len(prefixes)
+    return prefixes, n_wanted(n_samples, given)

@@ -151,9 +151,10 @@ def test_one_value_comes_back(column):
 def test_exact_values_are_the_tokens_that_given_says(column):
     """The tokens of one exact value are the only ones with weight, and those in whose context `given` draws."""
     cell = TABLE[column].iloc[[7]]
-    runs, tokens, _ = TOKENIZER.given(cell.to_frame())
+    found, _ = TOKENIZER.given(cell.to_frame())
     condition = TOKENIZER.conditions({column: cell})[column]
-    assert runs == (() if condition.run is None else (condition.run,))
+    assert list(found) == ([] if condition.run is None else [column])
+    tokens = found.get(column, np.empty((1, 0), np.int32))
     for place in range(tokens.shape[1]):
         np.testing.assert_array_equal(np.flatnonzero(condition.log_weights(tokens[:, :place])[0] > -np.inf), tokens[0, place])
 
@@ -242,7 +243,7 @@ def test_points_of_a_continuum_have_the_density_of_their_leaf():
     values = np.random.default_rng(0).normal(size=3000)
     tokenizer = TableTokenizer(min_frequency=5).fit(pd.DataFrame({"x": values}))
     points = pd.Series([0.0, 2.2])
-    found = log_share(tokenizer.conditions({"x": points})["x"], tokenizer.given(pd.DataFrame({"x": points}))[1])
+    found = log_share(tokenizer.conditions({"x": points})["x"], tokenizer.given(pd.DataFrame({"x": points}))[0]["x"])
     leaf = tokenizer.codecs_[0].cells.find(points.to_numpy())
     assert found[0] - found[1] == pytest.approx(np.diff(np.log(tokenizer.codecs_[0].cells.size[leaf]))[0], rel=1e-5)
 
@@ -355,8 +356,8 @@ def test_frames_may_hold_what_no_row_holds():
     """Given cells between those of fit are in the context of the nearest cell, and are kept as they are."""
     tokenizer = TableTokenizer(min_frequency=5).fit(pd.DataFrame({"x": np.repeat([0, 100, 1000], 50)}))
     frame = pd.DataFrame({"x": [3, 60, 549, 551, 1000]})
-    _, tokens, cells = tokenizer.given(frame)
-    assert (tokens[:, 0] - 2).tolist() == [0, 1, 1, 2, 2]
+    tokens, cells = tokenizer.given(frame)
+    assert (tokens["x"][:, 0] - 2).tolist() == [0, 1, 1, 2, 2]
     pd.testing.assert_frame_equal(cells, frame)
 
 

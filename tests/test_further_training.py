@@ -52,6 +52,12 @@ def fitted(make):
 
 
 @pytest.fixture(scope="module")
+def unlinked(make):
+    """Return the same of batches that are not linked; not to be changed."""
+    return make(linked=False).fit(rows(64))
+
+
+@pytest.fixture(scope="module")
 def fitted_model():
     """Return a model of a table that was fitted alone; not to be changed."""
     model = LSTMTextModel(rnn_units=4, embedding_dim=4, epochs=1, batch_size=32, validation_fraction=0.0, random_state=0)
@@ -248,9 +254,9 @@ def test_arrays_are_read_by_the_places_of_columns(make):
 # One batch anew
 
 
-def test_fit_batch_replaces_one_model(fitted):
+def test_fit_batch_replaces_one_model(unlinked):
     """fit_batch trains one batch anew on the rows that it is given; the other's model is the very object as before."""
-    other = deepcopy(fitted)
+    fitted, other = unlinked, deepcopy(unlinked)
     models = list(other.models_)
     result = other.fit_batch(0, rows(640, 1).assign(person="eve"))
 
@@ -275,10 +281,11 @@ def test_fit_batch_is_a_function_of_its_seed(fitted):
     assert (fitted.score_samples(HELD_OUT) != other.score_samples(HELD_OUT)).any()
 
 
-def test_fit_batch_takes_the_columns_of_the_batch(fitted):
+def test_fit_batch_takes_the_columns_of_the_batch(unlinked):
     """The rows for fit_batch have the columns of its model, in a frame of any others too, or in an array in their order."""
-    table, read = rows(64), fitted.models_[1].columns_
-    results = [deepcopy(fitted).fit_batch(1, X) for X in (table, table[read[::-1]], table[read].to_numpy(), table.to_numpy())]
+    table, read = rows(64), unlinked.models_[1].columns_
+    passed = (table, table[read[::-1]], table[read].to_numpy(), table.to_numpy())
+    results = [deepcopy(unlinked).fit_batch(1, X) for X in passed]
 
     for result in results[1:]:
         np.testing.assert_array_equal(results[0].score_samples(HELD_OUT), result.score_samples(HELD_OUT))

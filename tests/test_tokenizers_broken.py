@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from test_tokenizers_protocol import COINS, LINES, PLATES, Coins, Plates
 
-from sksynth.tokenizers import CharTokenizer, Grammar, Run, Slot, TokenizerError, check_tokenizer, compile_slots
+from sksynth.tokenizers import CharTokenizer, Grammar, Place, Run, Slot, TokenizerError, check_tokenizer, compile_slots
 
 ONE_SLOT = Grammar((Run((Slot("only", [[0, 0]]),)),))
 
@@ -531,22 +531,30 @@ class FitsOnce(Plates):
         return super().fit(records)
 
 
-@broken("given: got other tokens of column 'side', expected the tokens of its runs", COINS)
-class GivesOtherTokens(Coins):
-    def given(self, X):
-        return (0,), 1 - self.encode(X), X
+class PlacedCoins(Coins):
+    @property
+    def places(self):
+        return {"side": Place(0, slice(0, 1), slice(1, 1))}
 
 
-@broken("given: got IndexError: .*, expected runs, tokens and cells of column 'side'", COINS)
-class GivesOtherRuns(Coins):
+@broken("given: got other tokens of column 'side', expected those at its place", COINS)
+class GivesOtherTokens(PlacedCoins):
     def given(self, X):
-        return (5,), self.encode(X), X
+        return {"side": 1 - self.encode(X)}, X
+
+
+@broken("given: got KeyError: .*, expected tokens and cells of column 'side', and its place in places", COINS)
+class GivesOtherPlaces(PlacedCoins):
+    places = {}  # noqa: RUF012
+
+    def given(self, X):
+        return {"side": self.encode(X)}, X
 
 
 @broken("given: got other cells of column 'side', expected a frame of it with a row for each", COINS)
-class GivesOtherCells(Coins):
+class GivesOtherCells(PlacedCoins):
     def given(self, X):
-        return (0,), self.encode(X), X.head(1)
+        return {"side": self.encode(X)}, X.head(1)
 
 
 @broken("to_state: got NotImplementedError: later, expected a state")

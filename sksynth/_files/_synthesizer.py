@@ -134,6 +134,11 @@ def _with_models(synthesizer, models):
             raise ModelFileError(f"got a model of {getattr(model, 'columns_', None)}, expected one of {columns}")
         n_context, found = synthesizer._n_context(batch, model), model.training_.get("n_context", 0)
         expect(found == n_context or not model._weights, f"'n_context' of batch {batch}", found, str(n_context))
+    owner = {column: model for model, batch in zip(models, synthesizer.batches_, strict=True) for column in batch}
+    for model, context in zip(models, synthesizer.links_, strict=True):
+        for column in context:
+            alike = model.tokenizer_.reads_like(owner[column].tokenizer_, column)
+            expect(alike, f"tokens of the context column {column!r}", "others", "those of its own batch")
     synthesizer._set_models(models)
     synthesizer.interrupted_ = False
     return synthesizer

@@ -2,14 +2,13 @@
 
 from ._checks import check_choices, check_draw, check_exclusion, check_given, check_prefixes, check_validator, choosing
 from ._copies import Copies
-from ._given import Given, frame_of_given
+from ._given import read_given
 from ._guides import Guides
 from ._records import Choice, SamplingError, collected, drawn, rechunked, restored
 
 __all__ = [
     "Choice",
     "Copies",
-    "Given",
     "Guides",
     "SamplingError",
     "check_choices",
@@ -21,7 +20,7 @@ __all__ = [
     "choosing",
     "collected",
     "drawn",
-    "frame_of_given",
+    "read_given",
     "rechunked",
     "restored",
 ]

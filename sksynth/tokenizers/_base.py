@@ -41,10 +41,10 @@ class Tokenizer(BaseEstimator, ABC):
     Notes
     -----
     Two methods are optional: ``guides(prefixes, max_length)``, by which ``sample(prefix=..., max_length=...)`` steers lines,
-    see `CharTokenizer.guides`; and for tables ``given(X)``, which tells for some columns, the *context columns*, which runs of
-    `grammar_` stand for them, and by which tokens, see `TableTokenizer.given`: runs may be read in any order, so that
-    ``sample(given=...)`` reads those first. A tokenizer of tables may have ``schema_``, by which ``sample(exclude=...)`` tells
-    which columns are text, see `TableTokenizer`.
+    see `CharTokenizer.guides`; and for tables ``given(X)``, which tells by which tokens some columns, the *context columns*,
+    are read, see `TableTokenizer.given`; with it goes ``places``, which tells where each stands. Runs may be read in any
+    order, so that ``sample(given=...)`` reads those first. A tokenizer of tables may have ``schema_``, by which
+    ``sample(exclude=...)`` tells which columns are text, see `TableTokenizer`.
 
     Where training is private, nothing of a tokenizer may come from the records: that is for `CharTokenizer` and
     `TableTokenizer`, which models know how to fit without.

@@ -1,8 +1,9 @@
 """Tables <-> token ids."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from .._admit import admit
-from .._grammar import Grammar
+from .._grammar import MISSING, Grammar
 from .._state import ZONE, check_keys, expect, index_to_state, reading, reading_state, take, take_dtype, take_index, take_int
 from .._validation import check_table, listed, warn
 from ..fields import Schema, infer_schema
@@ -187,6 +188,27 @@ class TableTokenizer(Tokenizer):
         grown._set_codecs(codecs)
         return grown
 
+    def sharing(self, other: "TableTokenizer", columns: Collection) -> "TableTokenizer":
+        """Return a tokenizer that reads some columns by the tokens of another one.
+
+        Parameters
+        ----------
+        other : TableTokenizer
+            Fitted.
+        columns : collection
+            Of both.
+        """
+        theirs, shared = other._codecs(), copy(self)
+        shared.schema_ = Schema({**self.schema_, **{column: other.schema_[column] for column in columns}})
+        shared._set_codecs([theirs[column] if column in columns else codec for column, codec in self._codecs().items()])
+        return shared
+
+    def reads_like(self, other: "TableTokenizer", column: Any) -> bool:
+        """Say whether another tokenizer has the same tokens for a column, and allows them in the same states."""
+        runs = [tokenizer._codecs()[column].run for tokenizer in (self, other)]
+        own, theirs = ([slot.transitions for slot in run.slots] if run is not None else [] for run in runs)
+        return len(own) == len(theirs) and all(map(np.array_equal, own, theirs))
+
     def to_state(self) -> dict:
         """Return the fitted tokenizer as plain data, from which `from_state` makes it again.
 
@@ -276,8 +298,44 @@ class TableTokenizer(Tokenizer):
         parts = [self._encode_column(codec, X[column], cut) for codec, column in zip(self.codecs_, columns, strict=True)]
         return np.concatenate(self._widened([ids for ids, _ in parts]) + [free for _, free in parts], axis=1)
 
-    def given(self, X: pd.DataFrame) -> tuple[tuple[int, ...], np.ndarray, pd.DataFrame]:
-        """Return what stands for some columns in every row's ids.
+    @property
+    def places(self) -> dict[Any, Place]:
+        """Where in a row of ids every column stands, in the order in which they are read."""
+        places, run, at, free_at = {}, 0, 0, self.grammar_.n_positions
+        for column, codec in self._codecs().items():
+            tokens, free = slice(at, at + codec.n_positions), slice(free_at, free_at + codec.n_free)
+            places[column] = Place(None if codec.run is None else run, tokens, free)
+            run, at, free_at = run + (codec.run is not None), tokens.stop, free.stop
+        return places
+
+    def _codecs(self):
+        """Return the codec of every column, in the order in which they are read."""
+        return dict(zip([self.columns_[place] for place in self._reading()], self.codecs_, strict=True))
+
+    def context(self, X: pd.DataFrame) -> dict[Any, np.ndarray]:
+        """Return the tokens by which cells are read where other columns are drawn in their context.
+
+        Unlike `encode`, which tells where no row of fit was, it gives values there the tokens of the nearest ones that were.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_some)
+            With some of the columns of `fit`.
+
+        Returns
+        -------
+        tokens : dict of column to ndarray of int32, shape (n_rows, n_positions)
+            Of those that are modelled.
+        """
+        check_is_fitted(self)
+        return {
+            column: codec.context(X[column])
+            for column, codec in self._codecs().items()
+            if column in X.columns and codec.run is not None
+        }
+
+    def given(self, X: pd.DataFrame) -> tuple[dict[Any, np.ndarray], pd.DataFrame]:
+        """Return what stands for given cells of some columns.
 
         Parameters
         ----------
@@ -286,10 +344,8 @@ class TableTokenizer(Tokenizer):
 
         Returns
         -------
-        runs : tuple of int
-            Those of the columns in `grammar_`, ascending.
-        tokens : ndarray of int32, shape (n_rows, n_tokens)
-            Theirs, one run after the other.
+        tokens : dict of column to ndarray of int32, shape (n_rows, n_positions)
+            Of the columns that are modelled.
         columns : DataFrame of shape (n_rows, n_given)
             The cells with the dtypes of `fit`.
 
@@ -299,16 +355,12 @@ class TableTokenizer(Tokenizer):
             If there is no such column, or a value is outside its domain.
         """
         self._check_given(X.columns)
-        runs, tokens, columns, run = [], [np.empty((len(X), 0), np.int32)], {}, 0
-        for codec, column in zip(self.codecs_, [self.columns_[place] for place in self._reading()], strict=True):
+        tokens, columns = {}, {}
+        for column, codec in self._codecs().items():
             if column in X.columns:
                 ids, columns[column] = given_cells(X[column], self.schema_[column], codec, column)
-                if codec.run is not None:
-                    runs.append(run)
-                    tokens.append(ids)
-            run += codec.run is not None
-        frame = pd.DataFrame(columns)
-        return tuple(runs), np.concatenate(tokens, axis=1), frame
+                tokens |= {} if codec.run is None else {column: ids}
+        return tokens, pd.DataFrame(columns)
 
     def conditions(self, given: Mapping) -> dict[Any, Condition]:
         """Return what stands for conditions on some columns in every row's ids.
@@ -331,15 +383,27 @@ class TableTokenizer(Tokenizer):
             If there is no such column, a value is outside its domain, or no value of it lies in an interval.
         """
         self._check_given(given)
-        conditions, run, at, free_at = {}, 0, 0, self.grammar_.n_positions
-        for codec, column in zip(self.codecs_, [self.columns_[place] for place in self._reading()], strict=True):
-            modelled = codec.run is not None
-            place = Place(run if modelled else None, slice(at, at + codec.n_positions), slice(free_at, free_at + codec.n_free))
-            if column in given:
-                wanted = wanted_of(given[column], self.schema_[column], codec, column)
-                conditions[column] = condition_of(place, codec, wanted)
-            run, at, free_at = run + modelled, place.positions.stop, place.free.stop
-        return conditions
+        places, codecs = self.places, self._codecs()
+        wanted = {
+            column: wanted_of(given[column], self.schema_[column], codec, column)
+            for column, codec in codecs.items()
+            if column in given
+        }
+        return {column: condition_of(places[column], codecs[column], own) for column, own in wanted.items()}
+
+    def sampled(self, column: Any) -> list[tuple[Any, int]]:
+        """Return the values of a column of categories that may be sampled, and the token of each.
+
+        Parameters
+        ----------
+        column : column of `fit`
+            A category or boolean; a missing value is among them where it can be.
+        """
+        codec = self._codecs()[column]
+        missing = (
+            [] if codec.run.slots[0].unsampled[MISSING] else [(codec.decode(np.array([[MISSING]]), None).iloc[0], MISSING)]
+        )
+        return codec.sampled + missing
 
     def _check_given(self, columns):
         check_is_fitted(self)
@@ -392,10 +456,15 @@ class TableTokenizer(Tokenizer):
         frame.columns = self._labels
         return frame
 
-    def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
-        """Return the log of the number (or width) of the rows that share each row's modelled tokens, shape (n_rows,)."""
+    def log_cell_size(self, ids: np.ndarray, n_context: int = 0) -> np.ndarray:
+        """Return the log of the number (or width) of the rows that share each row's modelled tokens, shape (n_rows,).
+
+        The first `n_context` runs are left out.
+        """
         check_is_fitted(self)
-        return sum((codec.log_cell_size(own) for codec, own, _ in self._split(ids)), start=np.zeros(len(ids)))
+        counted = [place.run is None or place.run >= n_context for place in self.places.values()]
+        parts = [codec.log_cell_size(own) for codec, own, _ in compress(self._split(ids), counted)]
+        return sum(parts, start=np.zeros(len(ids)))
 
     def _split(self, ids):
         """Yield each codec with its tokens and free digits; the latter are empty where `ids` has modelled tokens only."""

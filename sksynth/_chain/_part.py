@@ -1,0 +1,105 @@
+"""One batch's model among others: where the tokens of each of its columns stand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .._random import by_block, stream
+
+
+class Part:
+    """A batch's model, as a chain of them needs it.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+    network : tuple
+        Grammar, weights and shape, as the core wants them; weights are empty where there is nothing to draw.
+    any_order : bool
+        Whether columns may be read in any order.
+    """
+
+    def __init__(self, tokenizer: Any, network: tuple, any_order: bool):
+        self.tokenizer, self.any_order = tokenizer, any_order
+        self.grammar, self.weights, self.shape = network
+
+    @cached_property
+    def places(self) -> dict:
+        """Where the tokens of every modelled column stand."""
+        places = getattr(self.tokenizer, "places", {})  # only tables have such
+        return {column: place for column, place in places.items() if place.run is not None}
+
+    def first(self, columns: Any) -> tuple:
+        """Return those of some columns that are modelled here, in the order of reading."""
+        return tuple(column for column in self.places if column in columns)
+
+    def runs(self, columns: Sequence) -> tuple[int, ...]:
+        """Return the runs of modelled columns."""
+        return tuple(self.places[column].run for column in columns)
+
+    def take(self, ids: np.ndarray, columns: Any = None) -> dict:
+        """Return the tokens of some columns, or of all, in rows of ids."""
+        return {column: ids[:, self.places[column].positions] for column in (self.places if columns is None else columns)}
+
+    def put(self, tokens: Mapping, n_rows: int) -> np.ndarray:
+        """Return rows of ids with the tokens of some columns; those of the others are 0."""
+        ids = np.zeros((n_rows, self.grammar.n_positions), np.int32)
+        for column in self.first(tokens):
+            ids[:, self.places[column].positions] = tokens[column]
+        return ids
+
+    def is_first(self, columns: Any) -> np.ndarray:
+        """Return which runs are those of some columns, shape (n_runs,)."""
+        which = np.zeros(len(self.grammar.runs), bool)
+        which[list(self.runs(self.first(columns)))] = True
+        return which
+
+    def known(self, columns: Any, n_rows: int) -> np.ndarray:
+        """Return the same for each of some rows, shape (n_rows, n_runs)."""
+        return np.broadcast_to(self.is_first(columns), (n_rows, len(self.grammar.runs)))
+
+    def sampler(self, first: Sequence = ()) -> Any:
+        """Return what draws rows of which some columns are read first; None where there is nothing to draw."""
+        from .. import core
+
+        if not self.weights:
+            return None
+        return core.Sampler(self.grammar, self.weights, self.shape, first=self.runs(first))
+
+    def completer(self) -> Any:
+        """Return what draws the rest of rows that differ in what is known."""
+        from .. import core
+
+        return core.Completer(self.grammar, self.weights, self.shape)
+
+    def draw(self, sampler: Any, rows: range, seed: np.random.SeedSequence, how: Any, first: Sequence, known: Mapping):
+        """Return rows of ids, free digits included.
+
+        Parameters
+        ----------
+        sampler : core.Sampler
+            Of `sampler`, for the same `first`.
+        rows : range
+            Numbers of the rows in an endless sample.
+        seed : SeedSequence
+        how : core.Draw
+        first : sequence of column
+            Those that are read first.
+        known : mapping of column to ndarray, shape (len(rows) or 1, n_tokens)
+            With their tokens.
+        """
+        if sampler is None:
+            return self.with_free(np.empty((len(rows), 0), np.int32), rows, seed)
+        if first:
+            parts = [np.broadcast_to(known[column], (len(rows), known[column].shape[1])) for column in first]
+            how = replace(how, first=self.runs(first), given=np.concatenate(parts, axis=1), start=rows.start)
+        return self.with_free(sampler.draw(stream(seed, "tokens"), rows, how), rows, seed)
+
+    def with_free(self, tokens: np.ndarray, rows: range, seed: np.random.SeedSequence) -> np.ndarray:
+        """Return tokens of rows, and behind them drawn free digits."""
+        key = int(stream(seed, "identifiers").generate_state(1, np.uint64)[0])
+        free = by_block(rows, seed, "free digits", lambda block, rng: self.tokenizer.draw_free(block, rng, key))
+        return np.concatenate([tokens, free], axis=1)
