@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 HERE = Path(__file__).resolve().parent
-COLUMNS = ["fit_s", "rows_per_s", "quality", "c2st", "tstr", "valid", "legal", "missing_gap", "dcr_share", "copies"]
+COLUMNS = ["fit_s", "rows_per_s", "quality", "pairs", "c2st", "tstr", "valid", "legal", "missing_gap", "dcr_share", "copies"]
 CEILING = {"quality": "quality_real", "c2st": "c2st_real", "tstr": "trtr", "copies": "copies_real"}  # what real rows reach
 
 

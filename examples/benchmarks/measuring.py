@@ -1,6 +1,7 @@
 """What the measurements share: arguments, interpreters of their own, memory (of Linux), tables of any size, slopes."""
 
 import argparse
+import ast
 import json
 import os
 import platform
@@ -31,6 +32,17 @@ def parse(doc, out, measure=None, **more):
         print(json.dumps(measure(**options.point)))
         raise SystemExit
     return options
+
+
+def parameter(text):
+    """Read NAME=VALUE, the value as a Python literal where it is one."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
 
 
 def whole(default, **taken):

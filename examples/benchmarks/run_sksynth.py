@@ -9,28 +9,16 @@ parameter: --set text_model__rnn_units=192 text_model__epochs=12, or --set schem
 """
 
 import argparse
-import ast
 import json
 import time
 from pathlib import Path
 
 import pandas as pd
 from legal import check
+from measuring import parameter
 
 import sksynth.core  # noqa: F401  TensorFlow is loaded before the clock starts, as the peers load theirs
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, fields
-
-
-def parameter(text):
-    """Read NAME=VALUE, the value as a Python literal where it is one."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
-    try:
-        return name, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return name, value
-
 
 p = argparse.ArgumentParser()
 p.add_argument("train")
