@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ._chain import Chain, Way, distribution, imputed
+from ._chain import Chain, Way, conditions_of, distribution, imputed
 from ._generative import GenerativeModel, n_wanted, with_index_of
 from ._links import chain
 from ._random import seed_sequence, stream
@@ -146,7 +146,7 @@ class TableSampling(GenerativeModel):
         parts = [model._part() for model in self.models_]
         return Chain(parts, self.batches_, chain(self.batches_, self.links_), self.columns_)
 
-    def impute(self, X: Any, *, n_draws: int = 1, random_state: Any = None) -> Any:
+    def impute(self, X: Any, *, given: Any = None, n_draws: int = 1, random_state: Any = None) -> Any:
         """Fill missing cells: each is drawn from its distribution given the rest of its row.
 
         For the best guess of single cells draw several tables, and take the mean of a number, the most frequent category; a
@@ -156,6 +156,9 @@ class TableSampling(GenerativeModel):
         ----------
         X : DataFrame or ndarray, shape (n_rows, n_columns)
             Rows of the columns of fit, those of fit or others. Cells that are there stay as they are.
+        given : dict of column to value, default=None
+            What is known of the cells that are missing in some columns, as in `sample`: a value, a `fields.Interval`, or a
+            list of these. Cells that are there need not meet it.
         n_draws : int, default=1
             How often to fill the table.
         random_state : int, RandomState, Generator or None, default=None
@@ -176,21 +179,22 @@ class TableSampling(GenerativeModel):
         check_draw(n_draws, 1.0, name="n_draws")
         frame = check_columns(self, X, check_table(X), reset=False)
         self._check_any_order("impute")
+        conditions = {} if given is None else conditions_of(self._chain(), checked_conditions(given))
         root = seed_sequence(random_state)
-        tables = [self._filled(frame, stream(root, "draw", draw)) for draw in range(n_draws)]
+        tables = [self._filled(frame, conditions, stream(root, "draw", draw)) for draw in range(n_draws)]
         tables = [table if isinstance(X, pd.DataFrame) else Container.of(X).restore(table) for table in tables]
         return tables if n_draws > 1 else tables[0]
 
-    def _filled(self, frame, seed):
+    def _filled(self, frame, conditions, seed):
         """Return a frame with its missing cells drawn."""
         missing, chain = frame.isna(), self._chain()
         if not missing.to_numpy().any():
             return frame.copy()
         tokens = self._tokens(chain, frame)
-        ids = imputed(chain, tokens, {column: ~missing[column].to_numpy() for column in tokens}, seed)
-        drawn = chain.decode(ids).set_axis(frame.index)
-        columns = [filled(frame[column], missing[column], drawn[column]) for column in frame.columns]
-        return pd.concat(columns, axis=1)
+        ids = imputed(chain, tokens, {column: ~missing[column].to_numpy() for column in tokens}, seed, conditions)
+        drawn = dict(chain.decode(ids).set_axis(frame.index).items())
+        drawn |= {column: condition.put_into(drawn[column]) for column, condition in conditions.items()}
+        return pd.concat([filled(frame[column], missing[column], drawn[column]) for column in frame.columns], axis=1)
 
     def _tokens(self, chain, frame):
         """Return the tokens of every modelled column of a frame."""
@@ -261,6 +265,18 @@ def check_category(column: Any, schema: Any) -> None:
             f"conditional: column {column!r} is a {type(schema[column]).__name__}, expected a Category or a Boolean: "
             f"{listed(named) if named else 'this table has none'}; for others see sample(given=...)"
         )
+
+
+def checked_conditions(given: Any) -> dict:
+    """Return what is given of missing cells, once it is a dict that says of none that it is missing."""
+    if isinstance(given, pd.DataFrame):
+        raise TypeError("impute: given must be a dict of column to value, got a DataFrame: put cells that are known into X")
+    read = read_given(given)
+    for column, value in read.items():
+        items = [value] if pd.api.types.is_scalar(value) or not hasattr(value, "__iter__") else list(value)
+        if any(pd.api.types.is_scalar(item) and pd.isna(item) for item in items):
+            raise ValueError(f"impute: given[{column!r}] is {value!r}, but impute draws no missing cells: give values alone")
+    return read
 
 
 def filled(column: pd.Series, missing: pd.Series, drawn: pd.Series) -> pd.Series:

@@ -250,6 +250,37 @@ def test_imputation_heeds_the_rest_of_the_row(model):
     assert (abs(filled["size"] - TABLE["size"][:400]) < 0.6).mean() > 0.8
 
 
+def test_imputation_meets_what_is_given(model):
+    """Cells that are missing are drawn among what is given; those that are there need not meet it; the row is heeded."""
+    rows = TABLE[:300].copy()
+    rows.loc[:149, "kind"] = None
+    rows.loc[100:249, "age"] = None
+    given = {"kind": ["cat", "dog"], "age": Interval(5, 15), "seen": "2020-02-01"}
+    filled = model.impute(rows.astype(TABLE.dtypes), given=given, random_state=0)
+    assert set(filled["kind"][:150]) == {"cat", "dog"} and filled["kind"][150:].equals(TABLE["kind"][150:300])
+    missing = rows["age"].isna()
+    assert filled["age"][missing].between(5, 15).all() and not filled["age"][~missing].between(5, 15).all()
+    assert filled["seen"].equals(TABLE["seen"][:300])
+    told = TABLE["kind"][:150] != "eel"
+    assert (filled["kind"][:150] == TABLE["kind"][:150])[told].mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (TABLE[["kind"]], TypeError, "impute: given must be a dict of column to value, got a DataFrame"),
+        ({"age": [3, None]}, ValueError, r"impute: given\['age'\] is \[3, None\], but impute draws no missing cells"),
+        ({"age": None}, ValueError, r"impute: given\['age'\] is None, but impute draws no missing cells"),
+        ({"kind": "cow"}, ValueError, r"given\['kind'\] is 'cow', outside the domain"),
+        ({"tail": 1}, ValueError, r"given names \['tail'\], not among the columns of fit"),
+    ],
+)
+def test_what_imputation_cannot_be_given_is_refused(single, given, error, message):
+    """The message names the column and the value."""
+    with pytest.raises(error, match=message):
+        single.impute(TABLE[:5], given=given)
+
+
 def test_whole_tables_come_back_from_imputation(model):
     """Where nothing is missing nothing is filled; the result is another table."""
     whole = TABLE[TABLE["age"].notna()]

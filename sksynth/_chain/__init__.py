@@ -2,8 +2,8 @@
 
 from ._chain import CHUNK_ROWS, Chain, Way
 from ._distribution import distribution
-from ._evidence import NOTHING, evidence_of
+from ._evidence import NOTHING, conditions_of, evidence_of
 from ._imputation import imputed
 from ._part import Part
 
-__all__ = ["CHUNK_ROWS", "NOTHING", "Chain", "Part", "Way", "distribution", "evidence_of", "imputed"]
+__all__ = ["CHUNK_ROWS", "NOTHING", "Chain", "Part", "Way", "conditions_of", "distribution", "evidence_of", "imputed"]

@@ -244,9 +244,7 @@ def evidence_of(chain: Any, given: Any, temperature: float = 1.0) -> Evidence:
     ValueError
         If there is no such column, or what is given is outside of its domain.
     """
-    unknown = [column for column in given if column not in chain.batch_of]
-    if unknown:
-        raise ValueError(f"given names {listed(unknown)}, not among the columns of fit: {listed(chain.columns)}")
+    _check_columns(chain, given)
     is_frame = isinstance(given, pd.DataFrame)
     if is_frame or all(pd.api.types.is_scalar(value) for value in given.values()):
         frame = given if is_frame else pd.DataFrame({column: pd.Series([value]) for column, value in given.items()})
@@ -257,9 +255,21 @@ def evidence_of(chain: Any, given: Any, temperature: float = 1.0) -> Evidence:
             return Cells(tokens, cells)
         if is_frame:
             return LinkedCells(search, tokens, cells)
-    parts = [part.tokenizer.conditions({name: given[name] for name in names}) for part, names in _by_part(chain, given)]
-    conditions = {column: own for found in parts for column, own in found.items()}
+    conditions = conditions_of(chain, given)
     return Conditions(Search(chain, set(conditions), conditions, temperature), conditions, chain.batch_of)
+
+
+def conditions_of(chain: Any, given: Mapping) -> dict:
+    """Return what is given of every column as a condition on its tokens; ValueError as in `evidence_of`."""
+    _check_columns(chain, given)
+    parts = [part.tokenizer.conditions({name: given[name] for name in names}) for part, names in _by_part(chain, given)]
+    return {column: own for found in parts for column, own in found.items()}
+
+
+def _check_columns(chain, given):
+    unknown = [column for column in given if column not in chain.batch_of]
+    if unknown:
+        raise ValueError(f"given names {listed(unknown)}, not among the columns of fit: {listed(chain.columns)}")
 
 
 def _by_part(chain, columns):

@@ -11,7 +11,9 @@ from ._evidence import EACH, resampled
 CHUNK_LANES = 65_536  # particles that are followed together
 
 
-def imputed(chain: Any, tokens: Mapping, known: Mapping, seed: np.random.SeedSequence) -> list[np.ndarray]:
+def imputed(
+    chain: Any, tokens: Mapping, known: Mapping, seed: np.random.SeedSequence, conditions: Mapping
+) -> list[np.ndarray]:
     """Return ids of rows, batch by batch, in which the tokens that are not known are drawn; none of them is missing.
 
     Batches are drawn in their order, each in the context of what is known of it. What is known of the batches behind is
@@ -23,18 +25,23 @@ def imputed(chain: Any, tokens: Mapping, known: Mapping, seed: np.random.SeedSeq
     tokens : mapping of column to ndarray, shape (n_rows, n_tokens)
     known : mapping of column to ndarray of bool, shape (n_rows,)
     seed : SeedSequence
+    conditions : mapping of column to Condition
+        What is drawn of these columns meets.
     """
     n_rows = len(next(iter(known.values())))
-    each = EACH if len(chain.parts) > 1 else 1
+    each = EACH if len(chain.parts) > 1 or conditions else 1
     size, chunks = max(CHUNK_LANES // each, 1), []
     for start in range(0, n_rows, size):
         rows = range(start, min(start + size, n_rows))
         own = [{column: values[rows.start : rows.stop] for column, values in cells.items()} for cells in (tokens, known)]
-        chunks.append(_chunk(chain, *own, rows, seed, each))
-    return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+        chunks.append(_chunk(chain, *own, rows, seed, each, conditions))
+    ids = [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+    for column, condition in conditions.items():
+        ids[chain.batch_of[column]] = condition.settled(ids[chain.batch_of[column]])
+    return ids
 
 
-def _chunk(chain, tokens, known, rows, seed, each):
+def _chunk(chain, tokens, known, rows, seed, each, conditions):
     tokens = {column: np.repeat(cells, each, axis=0) for column, cells in tokens.items()}
     known = {column: np.repeat(cells, each) for column, cells in known.items()}
     lanes, weights = range(rows.start * each, rows.stop * each), np.zeros(len(rows) * each)
@@ -44,6 +51,7 @@ def _chunk(chain, tokens, known, rows, seed, each):
             continue
         ids, own = part.completer().complete(
             part.put(tokens, len(lanes)), np.stack([known[column] for column in part.places], axis=1), own_seed, lanes,
+            guided={part.places[column].run: conditions[column].log_weights for column in part.first(conditions)},
             weighed=part.is_first(chain.own[batch]) if each > 1 else part.is_first(()), present=True,
         )  # fmt: skip
         chosen, weights = np.arange(len(lanes)), weights + own
