@@ -59,6 +59,16 @@ def test_code_on_wide_tables_runs(run):
 
 
 @pytest.mark.slow
+def test_code_on_questions_runs(run):
+    """The page on questions fills all missing cells of a table, several times in other ways, and keeps the rest."""
+    names = run("docs/given.md")
+    holes, filled = names["holes"], names["filled"]
+    assert holes.isna().any().any() and not filled.isna().any().any()
+    assert (filled.astype(object) == holes.astype(object))[holes.notna()].sum().sum() == holes.notna().sum().sum()
+    assert len(names["several"]) == 5 and not names["several"][0].equals(names["several"][1])
+
+
+@pytest.mark.slow
 def test_code_on_privacy_runs(run, capsys):
     """The page on privacy spends what it says."""
     names = run("docs/privacy.md")

@@ -284,6 +284,8 @@ class Interrupted:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
         try:
             for line in self.process.stdout:
+                if line.isspace():  # of a worker that is told to end while Python starts in it
+                    continue
                 word, *rest = line.split()
                 if word == "end":
                     self.end, self.seconds = json.loads(line.removeprefix("end ")), time.monotonic() - self.sent
