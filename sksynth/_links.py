@@ -12,7 +12,7 @@ import pandas as pd
 
 from ._association import WEAK
 
-__all__ = ["chain", "find_links", "reading_order"]
+__all__ = ["chain", "checked_links", "find_links", "reading_order"]
 
 LINKS = 4  # context columns of a batch, at most: each is read in every row, at the price of a column of the batch's own
 NO_CONTEXT = ("text", "identifier")  # kinds that are never context: they take many positions, or have no tokens at all
@@ -71,6 +71,45 @@ def find_links(batches: Sequence[Sequence], association: pd.DataFrame, kinds: Ma
         own = [column for column in batches[batch] if kinds[column] != "identifier"]
         links[batch] = _context(own, before, association)
     return links
+
+
+def checked_links(links: Sequence, batches: Sequence[Sequence], kinds: Mapping[Any, str]) -> list[list]:
+    """Return context columns that somebody gave, once they are such as `find_links` could have found.
+
+    Parameters
+    ----------
+    links : list of list
+        By batch, as `batches` has them.
+    batches, kinds
+        See `find_links`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The message names the batch and the column.
+    """
+    opening = "The 'linked' parameter of BatchLSTMSynthesizer must"
+    if len(links) != len(batches) or not all(isinstance(context, list | tuple) for context in links):
+        raise TypeError(
+            f"{opening} be True, False, or a list with a list of columns for each of the {len(batches)} batches {batches}, "
+            f"got {links!r}."
+        )
+    for number, (context, batch) in enumerate(zip(links, batches, strict=True)):
+        for place, column in enumerate(context):
+            if column not in kinds:
+                fault = "not a column of X"
+            elif column in batch:
+                fault = "a column of that batch"
+            elif column in context[:place]:
+                fault = "named before"
+            elif kinds[column] in NO_CONTEXT:
+                fault = f"of kind {kinds[column]!r}"
+            else:
+                continue
+            raise ValueError(f"{opening} name columns of other batches, got {column!r} for batch {number}: {fault}.")
+    found = [list(context) for context in links]
+    chain(batches, found)
+    return found
 
 
 def chain(batches: Sequence[Sequence], links: Sequence[Sequence]) -> list[int]:

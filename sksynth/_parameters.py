@@ -72,7 +72,8 @@ def _refuse_any_order(model):
 def check_synthesizer(synthesizer: Any, templates: Mapping[str, type]) -> None:
     """Refuse parameters of a `BatchLSTMSynthesizer` that are not what they may be; templates of these classes, by name."""
     check_int(synthesizer, "min_frequency", low=1)
-    check_choice(synthesizer, "linked", (True, False))
+    if not isinstance(synthesizer.linked, list | tuple):
+        check_choice(synthesizer, "linked", (True, False))
     check_int(synthesizer, "verbose", low=0)
     check_real(synthesizer, "epsilon", low=0.0, closed="neither", optional=True)
     check_real(synthesizer, "delta", low=0.0, high=1.0, closed="neither", optional=True)

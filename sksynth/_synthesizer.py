@@ -26,7 +26,7 @@ from ._generative import (
     refuse_more_training,
 )
 from ._infer import given_fields
-from ._links import find_links, reading_order
+from ._links import checked_links, find_links, reading_order
 from ._parameters import check_synthesizer
 from ._private import (
     DELTA,
@@ -72,11 +72,12 @@ class BatchLSTMSynthesizer(TableSampling):
     min_frequency : int, default=5
         Values of a category that are in fewer rows are neither stored nor sampled, and the bounds of numbers and dates lie
         where at least as many rows are at or beyond them. Of no account with `epsilon`, where rows are counted with noise.
-    linked : bool, default=True
+    linked : bool or list of lists of column names, default=True
         Let the model of every batch read, before its own columns, up to four columns of earlier batches, those that say most
         about its own, so that batches stay dependent on each other; see `links_`. They are trained in parallel all the same.
         With `epsilon`, links follow from the noisy association that the columns are clustered by; where the clusterer
-        measures none, as it is given `batches` or needs no more than one, there are none. False: batches are independent.
+        measures none, as it is given `batches` or needs no more than one, there are none. Links of your own are a list for
+        each batch of the columns that it reads first, none of them text or an identifier. False: batches are independent.
     epsilon : float, default=None
         Fit with differential privacy: everything that the fitted object holds, and everything sampled from it, is
         (epsilon, delta)-differentially private, the unit being one row. See `privacy_statement_`. None: no privacy.
@@ -164,7 +165,7 @@ class BatchLSTMSynthesizer(TableSampling):
         *,
         schema: Mapping | str | None = None,
         min_frequency: int = 5,
-        linked: bool = True,
+        linked: bool | Sequence = True,
         epsilon: float | None = None,
         delta: float | None = None,
         checkpoint_dir: Any = None,
@@ -451,7 +452,9 @@ class BatchLSTMSynthesizer(TableSampling):
         measured, self.links_ = getattr(self.clusterer_, "association_", None), [[] for _ in batches]
         if measured is None and not self._is_private:
             measured = measured_association(rows_to_measure(frame, self.clusterer_.random_state))
-        if self.linked and len(batches) > 1 and measured is not None:
+        if not isinstance(self.linked, bool):
+            self.links_ = checked_links(self.linked, batches, self._kinds(frame, fields))
+        elif self.linked and len(batches) > 1 and measured is not None:
             self.links_ = find_links(batches, measured, self._kinds(frame, fields))
         own = [reading_order(batch, measured) for batch in batches]
         self._reading = [[*context, *columns] for context, columns in zip(self.links_, own, strict=True)]

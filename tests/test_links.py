@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, fields
 from sksynth._association import WEAK
-from sksynth._links import LINKS, chain, find_links, reading_order
+from sksynth._links import LINKS, chain, checked_links, find_links, reading_order
 from sksynth.persistence import ModelFileError
 
 BATCHES = [["a", "note", "b"], ["key", "b_again", "a_again"]]  # `again` repeats, `note` is text, `key` an identifier
@@ -165,6 +165,45 @@ def test_batches_may_be_independent(make, table, fitted):
     assert unlinked.models_[0].columns_ == fitted.models_[0].columns_
     with pytest.raises(ValueError, match="linked"):
         make(linked="yes").fit(table)
+
+
+def test_links_may_be_given(make, template, table, tmp_path):
+    """Links of one's own are read as they are, in private too, where nothing is measured for that."""
+    given = [["b", "b_again"], []]
+    own = make(clusterer=ColumnClusterer(batches=[["a", "a_again"], ["b", "b_again"]]), linked=given, schema=None)
+    own.fit(table[["a", "a_again", "b", "b_again"]])
+    assert own.links_ == given
+    assert own.models_[0].columns_[:2] == ["b", "b_again"]
+    own.save(tmp_path / "model")
+    copied = BatchLSTMSynthesizer.load(tmp_path / "model")
+    assert copied.get_params()["linked"] == given
+    pd.testing.assert_frame_equal(own.sample(20, random_state=0), copied.sample(20, random_state=0))
+
+    domains = {column: fields.Category(sorted(table[column].unique())) for column in ("a", "a_again")}
+    parameters = {"text_model": template(epochs=1, validation_fraction=None), "schema": domains, "epsilon": 10.0}
+    private = make(clusterer=ColumnClusterer(batches=[["a_again"], ["a"]]), linked=[[], ["a_again"]], **parameters)
+    private.fit(table[list(domains)])
+    assert private.links_ == [[], ["a_again"]]
+    assert len(private.sample(5)) == 5
+
+
+@pytest.mark.parametrize(
+    ("links", "error", "message"),
+    [
+        ([["b"]], TypeError, "a list with a list of columns for each of the 2 batches"),
+        (["b", []], TypeError, "a list with a list of columns for each of the 2 batches"),
+        ([["c"], []], ValueError, "got 'c' for batch 0: not a column of X"),
+        ([["a"], []], ValueError, "got 'a' for batch 0: a column of that batch"),
+        ([["b", "b"], []], ValueError, "got 'b' for batch 0: named before"),
+        ([["b"], ["a"]], ValueError, "are each other's context"),
+        ([["b_again"], []], ValueError, "got 'b_again' for batch 0: of kind 'identifier'"),
+    ],
+)
+def test_links_that_cannot_be_are_refused(links, error, message):
+    """The message names the parameter, batch and column."""
+    kinds = {"a": "category", "a_again": "number", "b": "category", "b_again": "identifier"}
+    with pytest.raises(error, match=message):
+        checked_links(links, [["a", "a_again"], ["b", "b_again"]], kinds)
 
 
 def test_fits_do_not_depend_on_the_order_of_columns(make, table):
