@@ -38,7 +38,7 @@ def made_table():
             "instant": pd.Series(day + pd.to_timedelta(rng.integers(0, 10**15, N), unit="ns")).mask(holes),
             "zoned": (day + pd.to_timedelta(rng.integers(0, 10**7, N), unit="s")).tz_localize("Europe/Berlin"),
             "written": pd.Series(day + pd.to_timedelta(rng.integers(0, 999, N), unit="D")).dt.strftime("%d.%m.%Y"),
-            "ancient": day.as_unit("s") - pd.to_timedelta(rng.integers(0, 3 * 10**10, N), unit="s"),
+            "ancient": day.as_unit("s").to_numpy() - rng.integers(0, 3 * 10**10, N).astype("m8[s]"),
             "took": pd.Series(pd.to_timedelta(rng.integers(0, 10**7, N), unit="ms")).mask(holes),
             "code": pd.Series([f"K-{i:06d}" for i in range(N)]).mask(holes),
             "number": np.arange(N) + 100_000,

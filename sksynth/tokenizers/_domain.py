@@ -143,7 +143,7 @@ def _moment_or_number(end, field):
         return end.item() if isinstance(end, np.generic) else end
     if is_duration:
         return pd.Timedelta(end)
-    stamp = pd.to_datetime(end, format=field.format) if isinstance(end, str) else pd.Timestamp(end)
+    stamp = pd.to_datetime(end, format=field.format) if isinstance(end, str) and field.format else pd.Timestamp(end)
     if field.tz is None and stamp.tz is not None:
         raise ValueError("the column has no time zone")
     return stamp.tz_localize(field.tz) if field.tz is not None and stamp.tz is None else stamp
@@ -212,12 +212,23 @@ def _converted(values, field):
         values = values.astype(object).infer_objects()
     kind = types.infer_dtype(values, skipna=True)
     if field.kind == "datetime" and field.format is None and kind in ("string", "date", "datetime", "datetime64"):
-        values = pd.to_datetime(values)
+        values = _moments(values)
         if field.tz is not None and values.dt.tz is None:
             values = values.dt.tz_localize(field.tz)
     if isinstance(getattr(field, "low", None), pd.Timedelta) and kind == "string":
         values = pd.to_timedelta(values)
     return values
+
+
+def _moments(values):
+    """Return values as moments, those too that pandas before 3 finds too far away to be counted in nanoseconds."""
+    try:
+        return pd.to_datetime(values)
+    except pd.errors.OutOfBoundsDatetime:
+        stamps = [pd.NaT if pd.isna(value) else pd.Timestamp(value) for value in values]
+        if any(stamp.tz is not None for stamp in stamps):
+            raise
+        return pd.Series(np.array([stamp.to_datetime64() for stamp in stamps], "M8[us]"), index=values.index)
 
 
 def _is_outside(values, field, codec, ids):
