@@ -179,22 +179,12 @@ class TableSampling(GenerativeModel):
         check_draw(n_draws, 1.0, name="n_draws")
         frame = check_columns(self, X, check_table(X), reset=False)
         self._check_any_order("impute")
-        conditions = {} if given is None else conditions_of(self._chain(), checked_conditions(given))
-        root = seed_sequence(random_state)
-        tables = [self._filled(frame, conditions, stream(root, "draw", draw)) for draw in range(n_draws)]
+        chain, root = self._chain(), seed_sequence(random_state)
+        conditions = {} if given is None else conditions_of(chain, checked_conditions(given))
+        tokens = self._tokens(chain, frame)
+        tables = [_filled(chain, frame, tokens, conditions, stream(root, "draw", draw)) for draw in range(n_draws)]
         tables = [table if isinstance(X, pd.DataFrame) else Container.of(X).restore(table) for table in tables]
         return tables if n_draws > 1 else tables[0]
-
-    def _filled(self, frame, conditions, seed):
-        """Return a frame with its missing cells drawn."""
-        missing, chain = frame.isna(), self._chain()
-        if not missing.to_numpy().any():
-            return frame.copy()
-        tokens = self._tokens(chain, frame)
-        ids = imputed(chain, tokens, {column: ~missing[column].to_numpy() for column in tokens}, seed, conditions)
-        drawn = dict(chain.decode(ids).set_axis(frame.index).items())
-        drawn |= {column: condition.put_into(drawn[column]) for column, condition in conditions.items()}
-        return pd.concat([filled(frame[column], missing[column], drawn[column]) for column in frame.columns], axis=1)
 
     def _tokens(self, chain, frame):
         """Return the tokens of every modelled column of a frame."""
@@ -230,7 +220,8 @@ class TableSampling(GenerativeModel):
         check_is_fitted(self)
         check_category(column, self.schema_)
         if isinstance(X, pd.DataFrame) and column not in X.columns:
-            X = X.assign(**{"_": None}).set_axis([*X.columns, column], axis=1)[self.columns_]
+            X = X.copy(deep=False)
+            X.insert(min(self.columns_.index(column), X.shape[1]), column, None)
         frame = check_columns(self, X, check_table(X), reset=False)
         self._check_any_order("conditional")
         chain = self._chain()
@@ -277,6 +268,18 @@ def checked_conditions(given: Any) -> dict:
         if any(pd.api.types.is_scalar(item) and pd.isna(item) for item in items):
             raise ValueError(f"impute: given[{column!r}] is {value!r}, but impute draws no missing cells: give values alone")
     return read
+
+
+def _filled(chain, frame, tokens, conditions, seed):
+    """Return a frame with its missing cells drawn."""
+    missing = frame.isna()
+    if not missing.to_numpy().any():
+        return frame.copy()
+    known = {column: ~missing[column].to_numpy() for column in tokens}
+    ids = imputed(chain, tokens, known, len(frame), seed, conditions)
+    drawn = dict(chain.decode(ids).set_axis(frame.index).items())
+    drawn |= {column: condition.put_into(drawn[column]) for column, condition in conditions.items()}
+    return pd.concat([filled(frame[column], missing[column], drawn[column]) for column in frame.columns], axis=1)
 
 
 def filled(column: pd.Series, missing: pd.Series, drawn: pd.Series) -> pd.Series:

@@ -321,6 +321,23 @@ def test_missing_is_a_value_of_the_distribution():
     assert shares.iloc[2, shares.columns.isna()].item() > 0.5
 
 
+def test_the_column_that_is_asked_for_may_be_left_out_whatever_others_are_called():
+    """A frame without the column is read as one with it, and what else it lacks is refused in the words of scikit-learn."""
+    table = pd.DataFrame({"_": ["a", "b"] * 40, "k": ["x", "y"] * 40})
+    model = BatchLSTMSynthesizer(text_model=LSTMTextModel(rnn_units=4, epochs=1), random_state=0).fit(table)
+    assert_frame_equal(model.conditional(table[["_"]], "k"), model.conditional(table, "k"))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.conditional(table[["k"]].rename(columns={"k": "other"}), "k")
+
+
+def test_identifiers_alone_are_imputed():
+    """A table of which nothing is modelled gets identifiers of the pattern where some are missing."""
+    table = TABLE[["code"]]
+    model = BatchLSTMSynthesizer(random_state=0).fit(table)
+    filled = model.impute(table.where(np.arange(N)[:, None] > 5), random_state=0)
+    assert filled["code"].str.fullmatch("K-[0-9]{4,}").all() and filled["code"][6:].equals(table["code"][6:])
+
+
 def test_only_categories_have_such_distributions(model):
     """Numbers are refused, with what to ask for instead; so are columns that there are not."""
     with pytest.raises(ValueError, match="conditional: column 'size' is a Number, expected a Category or a Boolean"):

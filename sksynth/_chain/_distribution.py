@@ -36,4 +36,4 @@ def _log(part, tokens, column, others):
     ids = part.put(tokens, len(tokens[column]))
     known = part.known(others - {column}, len(ids))
     with np.errstate(divide="ignore"):
-        return np.log(part.completer().probabilities(ids, known, part.places[column].run))
+        return np.log(part.completer.probabilities(ids, known, part.places[column].run))

@@ -197,7 +197,7 @@ class Search:
         Returns all that is known then, and the log-probability of what there was no choice of, but for what was counted by
         the models before.
         """
-        completer, tokens = part.completer(), part.put(known, len(lanes))
+        completer, tokens = part.completer, part.put(known, len(lanes))
         drawn = [column for column in first if column not in known]
         free = {column for column in drawn if column not in self._conditions}
         ids, weights = completer.complete(

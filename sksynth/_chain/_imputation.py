@@ -12,7 +12,7 @@ CHUNK_LANES = 65_536  # particles that are followed together
 
 
 def imputed(
-    chain: Any, tokens: Mapping, known: Mapping, seed: np.random.SeedSequence, conditions: Mapping
+    chain: Any, tokens: Mapping, known: Mapping, n_rows: int, seed: np.random.SeedSequence, conditions: Mapping
 ) -> list[np.ndarray]:
     """Return ids of rows, batch by batch, in which the tokens that are not known are drawn; none of them is missing.
 
@@ -24,11 +24,11 @@ def imputed(
     chain : Chain
     tokens : mapping of column to ndarray, shape (n_rows, n_tokens)
     known : mapping of column to ndarray of bool, shape (n_rows,)
+    n_rows : int
     seed : SeedSequence
     conditions : mapping of column to Condition
         What is drawn of these columns meets.
     """
-    n_rows = len(next(iter(known.values())))
     each = EACH if len(chain.parts) > 1 or conditions else 1
     size, chunks = max(CHUNK_LANES // each, 1), []
     for start in range(0, n_rows, size):
@@ -44,21 +44,20 @@ def imputed(
 def _chunk(chain, tokens, known, rows, seed, each, conditions):
     tokens = {column: np.repeat(cells, each, axis=0) for column, cells in tokens.items()}
     known = {column: np.repeat(cells, each) for column, cells in known.items()}
-    lanes, weights = range(rows.start * each, rows.stop * each), np.zeros(len(rows) * each)
+    lanes = range(rows.start * each, rows.stop * each)
     for batch in chain.order:
         part, own_seed = chain.parts[batch], stream(seed, "batch", batch)
         if not part.weights:
             continue
-        ids, own = part.completer().complete(
+        ids, weights = part.completer.complete(
             part.put(tokens, len(lanes)), np.stack([known[column] for column in part.places], axis=1), own_seed, lanes,
             guided={part.places[column].run: conditions[column].log_weights for column in part.first(conditions)},
             weighed=part.is_first(chain.own[batch]) if each > 1 else part.is_first(()), present=True,
         )  # fmt: skip
-        chosen, weights = np.arange(len(lanes)), weights + own
+        tokens |= part.take(ids)
         if each > 1:
             chosen = resampled(weights, each, np.random.default_rng(stream(own_seed, "resample", rows.start)))
-            weights = np.zeros(len(lanes))
-        tokens = {column: cells[chosen] for column, cells in (tokens | part.take(ids)).items()}
+            tokens = {column: cells[chosen] for column, cells in tokens.items()}
         known |= {column: np.ones(len(lanes), bool) for column in part.places}
     kept = {column: cells[::each] for column, cells in tokens.items()}
     seeds = [stream(seed, "batch", batch) for batch in range(len(chain.parts))]

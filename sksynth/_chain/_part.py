@@ -69,8 +69,9 @@ class Part:
             return None
         return core.Sampler(self.grammar, self.weights, self.shape, first=self.runs(first))
 
+    @cached_property
     def completer(self) -> Any:
-        """Return what draws the rest of rows that differ in what is known."""
+        """What draws the rest of rows that differ in what is known; making its tables takes longer than a few rows."""
         from .. import core
 
         return core.Completer(self.grammar, self.weights, self.shape)
