@@ -7,11 +7,9 @@ The classifier is HistGradientBoostingClassifier of scikit-learn with early stop
 is fitted once. Classes that the training table does not have, or gives to fewer than five rows, are left out of the holdout.
 """
 
-import argparse
-
 import numpy as np
 import pandas as pd
-from measuring import parameter
+from measuring import parse_tables, whole
 from pandas.api.types import is_numeric_dtype
 from score import as_features
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -35,13 +33,7 @@ def boosted(train, holdout, column, seed):
 
 def main():
     """Measure every seed, and print the means."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("train")
-    p.add_argument("holdout")
-    p.add_argument("--seeds", type=int, default=3)
-    p.add_argument("--max-columns", type=int, default=20)
-    p.add_argument("--set", type=parameter, nargs="+", default=[], metavar="NAME=VALUE")
-    a = p.parse_args()
+    a = parse_tables(__doc__, max_columns=whole(20))
     train, holdout, lines = pd.read_csv(a.train), pd.read_csv(a.holdout), []
     for seed in range(a.seeds):
         model = BatchLSTMSynthesizer(ColumnClusterer(a.max_columns), random_state=seed).set_params(**dict(a.set)).fit(train)

@@ -8,12 +8,11 @@ and the real rows of both files; `above` is by how much it exceeds the mean dist
 rows: its mean over the columns, and the largest. `rate` is rows per second over those of sampling without a condition.
 """
 
-import argparse
 import time
 
 import numpy as np
 import pandas as pd
-from measuring import parameter
+from measuring import parse_tables, whole
 from scipy.stats import ks_2samp
 
 import sksynth.core  # noqa: F401
@@ -52,9 +51,7 @@ def meets(column, value):
     if value is None:
         return column.isna().to_numpy()
     if isinstance(value, Interval):
-        low = -np.inf if value.low is None else value.low
-        high = np.inf if value.high is None else value.high
-        return column.between(low, high).to_numpy()
+        return np.array([cell in value for cell in column])
     return (column == value).to_numpy()
 
 
@@ -93,13 +90,7 @@ def measured(model, real, condition, n_rows, seed, usual):
 
 def main():
     """Measure all conditions for every seed, and print the means."""
-    p = argparse.ArgumentParser()
-    p.add_argument("train")
-    p.add_argument("holdout")
-    p.add_argument("--seeds", type=int, default=3)
-    p.add_argument("--rows", type=int, default=10_000)
-    p.add_argument("--set", type=parameter, nargs="+", default=[], metavar="NAME=VALUE")
-    a = p.parse_args()
+    a = parse_tables(__doc__, rows=whole(10_000))
     train, holdout = (pd.read_csv(path, na_values="?") for path in (a.train, a.holdout))
     real, lines = pd.concat([train, holdout], ignore_index=True), []
     for seed in range(a.seeds):

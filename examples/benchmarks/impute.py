@@ -12,13 +12,12 @@ that are wrong, mean over the columns (for sksynth of the mean, or the most freq
 c2st: AUC of a classifier that tells completed holdout rows (of sksynth: a single draw) from training rows.
 """
 
-import argparse
 import time
 import warnings
 
 import numpy as np
 import pandas as pd
-from measuring import parameter
+from measuring import parse_tables, whole
 from pandas.api.types import is_numeric_dtype
 from score import c2st
 from sklearn.exceptions import ConvergenceWarning
@@ -93,14 +92,7 @@ def errors(truth, filled, removed, scale):
 
 def main():
     """Measure every seed, and print the means."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("train")
-    p.add_argument("holdout")
-    p.add_argument("--seeds", type=int, default=3)
-    p.add_argument("--share", type=float, default=0.2)
-    p.add_argument("--n-draws", type=int, default=20)
-    p.add_argument("--set", type=parameter, nargs="+", default=[], metavar="NAME=VALUE")
-    a = p.parse_args()
+    a = parse_tables(__doc__, share={"type": float, "default": 0.2}, n_draws=whole(20))
     train, holdout = read(a.train), read(a.holdout)
     scale = {name: train[name].std() for name in train if is_numeric_dtype(train[name])}
     lines = []

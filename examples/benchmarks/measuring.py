@@ -34,6 +34,18 @@ def parse(doc, out, measure=None, **more):
     return options
 
 
+def parse_tables(doc, **more):
+    """Return the options of a script that fits a training table for several seeds: the tables, --seeds, --set, and more."""
+    p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("train")
+    p.add_argument("holdout")
+    p.add_argument("--seeds", type=int, default=3)
+    p.add_argument("--set", type=parameter, nargs="+", default=[], metavar="NAME=VALUE")
+    for name, taken in more.items():
+        p.add_argument("--" + name.replace("_", "-"), **taken)
+    return p.parse_args()
+
+
 def parameter(text):
     """Read NAME=VALUE, the value as a Python literal where it is one."""
     name, equals, value = text.partition("=")
