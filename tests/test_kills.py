@@ -201,6 +201,24 @@ def test_a_fit_that_is_killed_three_times_ends_as_one_that_is_not(whole, run, tm
     wait_for_orphans(scripts)
 
 
+def only_the_last_goes_on(state):
+    """End every batch but the last after an epoch."""
+    if state.batch < 3:
+        state.stop()
+
+
+@posix
+@linux
+@pytest.mark.distributed
+def test_a_worker_without_a_batch_leaves_with_the_fit(run, tmp_path):
+    """Of a fit that is killed while one of its two workers has no batch left, neither stays."""
+    script = run("fit(sys.argv[1], 2, ENDLESS, callbacks=[only_the_last_goes_on])", tmp_path)
+    assert script.until(lambda: n_rows(tmp_path, 2) and n_rows(tmp_path, 3) > 1)
+    time.sleep(1.0)  # the worker of the third batch hands it in
+    assert script.kill()
+    wait_for_orphans([script])
+
+
 @posix
 @linux
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,8 @@ class Watch:
         limits += [] if max_time is None else [now + max_time]
         self._deadline, self._parent = min(limits, default=np.inf), os.getppid()
         self._leave_if_orphaned()
+        if os.getpid() != self.owner:
+            _leave_with(self._parent)
         return self
 
     def seconds_left(self) -> float:
@@ -131,6 +134,18 @@ class Watch:
         """Note on the board that an epoch is over."""
         loss = state.loss if np.isnan(state.val_loss) else state.val_loss
         self.board.write(self.batch, state.n_epochs if state.last or state.stopped else state.epoch + 1, loss)
+
+
+@cache
+def _leave_with(parent: int) -> None:
+    """End this worker soon after its parent has died, also where it has no batch then and waits for one."""
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _runs(process: int) -> bool:
