@@ -5,8 +5,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.model_selection import cross_validate
 
+from .._validation import listed
+from ._draws import check_count, draw, seed_of
+from ._features import features, texts
 from ._kinds import kinds_of, plain_tables
+
+N_FOLDS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +28,9 @@ class C2ST:
         Area under the ROC curve of a classifier that tells synthetic rows from real ones, in cross-validation: 0.5 is
         guessing, 1 is telling every row.
     columns : Series of float, shape (n_columns,)
-        By the name of the column, the one that gives the table away most first: the AUC of a classifier that sees this
-        column alone.
+        By the name of the column, the one that gives the table away most first: by how much the AUC falls when its values
+        are shuffled among the rows that the classifier is tested on (permutation importance, the mean of the folds). Of
+        columns that give the same away, each may seem to give little.
     """
 
     auc: float
@@ -48,7 +58,7 @@ def c2st(real: Any, synthetic: Any, *, reference: Any = None, n_samples: int = 6
     Returns
     -------
     found : C2ST
-        `auc`, and `columns`, what each column alone gives away.
+        `auc`, and `columns`, what each column gives away.
 
     Raises
     ------
@@ -68,7 +78,29 @@ def c2st(real: Any, synthetic: Any, *, reference: Any = None, n_samples: int = 6
     >>> found.auc > 0.9, found.columns.index[0]
     (True, 'age')
     """
-    raise NotImplementedError
+    check_count("n_samples", n_samples, N_FOLDS)
+    reference = real if reference is None else reference
+    reference, real, synthetic = plain_tables(reference=reference, real=real, synthetic=synthetic)
+    n, seed, kinds = min(n_samples, len(real), len(synthetic)), seed_of(random_state), kinds_of(reference)
+    if n < N_FOLDS:
+        raise ValueError(f"c2st needs {N_FOLDS} rows of each table, got {len(real)} real and {len(synthetic)} synthetic ones")
+    both = pd.concat([draw(real, n, seed), draw(synthetic, n, seed + 1)])
+    seen = features(both, reference, kinds)
+    auc, falls = _told_apart(seen.to_numpy(), np.repeat([0, 1], n), seed)
+    columns = pd.Series(falls, index=seen.columns, name="auc_fall")
+    return C2ST(auc, columns.sort_values(ascending=False, kind="stable"))
+
+
+def _told_apart(x, label, seed):
+    """Return the AUC over all folds, and by how much it falls when a column is shuffled, shape (n_columns,)."""
+    classifier = HistGradientBoostingClassifier(random_state=seed)
+    folds = cross_validate(classifier, x, label, cv=N_FOLDS, scoring="roc_auc", return_estimator=True, return_indices=True)
+    shares, falls = np.empty(len(label)), []
+    for model, rows in zip(folds["estimator"], folds["indices"]["test"], strict=True):
+        shares[rows] = model.predict_proba(x[rows])[:, 1]
+        shuffled = permutation_importance(model, x[rows], label[rows], scoring="roc_auc", n_repeats=1, random_state=seed)
+        falls.append(shuffled.importances_mean)
+    return float(roc_auc_score(label, shares)), np.mean(falls, axis=0)
 
 
 def utility(train: Any, test: Any, target: Any, *, reference: Any = None, random_state: Any = 0) -> float:
@@ -112,4 +144,35 @@ def utility(train: Any, test: Any, target: Any, *, reference: Any = None, random
     >>> 0.7 < utility(adult[:1000], adult[1000:2000], "income") < 0.9
     True
     """
-    raise NotImplementedError
+    reference = train if reference is None else reference
+    reference, train, test = plain_tables(reference=reference, train=train, test=test)
+    if target not in reference.columns:
+        raise ValueError(f"target must be a column of the tables, got {target!r}; they have {listed(list(reference.columns))}")
+    kinds, seed = kinds_of(reference), seed_of(random_state)
+    if kinds[target] == "unique":
+        raise ValueError(f"target {target!r} is a column of identifiers or text, expected a number or a category")
+    x, xt = (features(table, reference, kinds).drop(columns=target).to_numpy() for table in (train, test))
+    score = _r2 if kinds[target] == "number" else _class_auc
+    return score(x, train[target], xt, test[target], seed)
+
+
+def _r2(x, y, xt, yt, seed):
+    known, asked = y.notna().to_numpy(), yt.notna().to_numpy()
+    if not known.any() or asked.sum() < 2:
+        return np.nan
+    model = HistGradientBoostingRegressor(random_state=seed).fit(x[known], y[known])
+    return float(r2_score(yt[asked], model.predict(xt[asked])))
+
+
+def _class_auc(x, y, xt, yt, seed):
+    y, yt = texts(y), texts(yt)
+    classes = sorted(yt.unique())
+    if y.nunique() < 2 or len(classes) < 2:
+        return np.nan
+    stopping = "auto" if y.value_counts().min() > 1 else False  # the rows that it looks at are drawn within classes
+    model = HistGradientBoostingClassifier(random_state=seed, early_stopping=stopping).fit(x, y)
+    shares = pd.DataFrame(model.predict_proba(xt), columns=model.classes_).reindex(columns=classes, fill_value=0.0) + 1e-12
+    shares = shares.div(shares.sum(axis=1), axis=0)
+    if len(classes) == 2:
+        return float(roc_auc_score(yt == classes[1], shares[classes[1]]))
+    return float(roc_auc_score(yt, shares, multi_class="ovr", labels=classes))

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._validation import is_int
-from ._kinds import plain_tables
+from ._draws import check_count
+from ._kinds import codes, plain_tables
 
 
 def copied_rows(real: Any, synthetic: Any) -> float:
@@ -37,7 +37,12 @@ def copied_rows(real: Any, synthetic: Any) -> float:
     >>> copied_rows(real, pd.DataFrame({"size": [1, 1, 3, 3], "colour": ["red", "blue", "red", None]}))
     0.5
     """
-    raise NotImplementedError
+    real, synthetic = plain_tables(real=real, synthetic=synthetic)
+    rows = np.zeros(len(real) + len(synthetic), np.int64)
+    for column in real:
+        levels = np.concatenate(codes(real[column], synthetic[column])) + 1
+        rows = pd.factorize(rows * (levels.max() + 1) + levels)[0]
+    return float(np.isin(rows[len(real) :], rows[: len(real)]).mean())
 
 
 def copied_ngrams(real: Iterable[str], synthetic: Iterable[str], *, n: int = 30) -> float:
@@ -68,10 +73,7 @@ def copied_ngrams(real: Iterable[str], synthetic: Iterable[str], *, n: int = 30)
     >>> copied_ngrams(["the old house"], ["the old horse"], n=10)
     0.25
     """
-    if not is_int(n):
-        raise TypeError(f"n must be an int >= 1, got {n!r}")
-    if n < 1:
-        raise ValueError(f"n must be an int >= 1, got {n!r}")
+    check_count("n", n)
     known = set(_ngrams(real, n, "real"))
     n_ngrams = n_copied = 0
     for ngram in _ngrams(synthetic, n, "synthetic"):

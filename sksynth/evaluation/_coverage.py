@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._kinds import kinds_of, plain_tables
+from ._kinds import compared, is_measured, quantity, same_columns
 
 
 def coverage(real: Any, synthetic: Any, *, reference: Any = None) -> pd.Series:
@@ -48,7 +48,25 @@ def coverage(real: Any, synthetic: Any, *, reference: Any = None) -> pd.Series:
     >>> coverage(real, real[(real["size"] > 4) & (real.colour != "red")]).round(3).to_dict()
     {'size': 0.75, 'colour': 0.667}
     """
-    raise NotImplementedError
+    real, synthetic, kinds = compared(real, synthetic, reference)
+    covers = {"number": _range_coverage, "category": _category_coverage, "unique": lambda real, synthetic: np.nan}
+    shares = [covers[kind](real[column].dropna(), synthetic[column].dropna()) for column, kind in kinds.items()]
+    return pd.Series(shares, index=kinds.index, dtype=float, name="coverage")
+
+
+def _range_coverage(real, synthetic):
+    low, high = real.min(), real.max()
+    if not low < high:
+        return np.nan
+    if len(synthetic) == 0:
+        return 0.0
+    beneath, above = synthetic.min() - low, high - synthetic.max()
+    return max(1.0 - (max(beneath, 0.0) + max(above, 0.0)) / (high - low), 0.0)
+
+
+def _category_coverage(real, synthetic):
+    values = real.unique()
+    return pd.Series(values).isin(synthetic.unique()).mean() if len(values) else np.nan
 
 
 def missing_values(real: Any, synthetic: Any) -> pd.DataFrame:
@@ -77,7 +95,9 @@ def missing_values(real: Any, synthetic: Any) -> pd.DataFrame:
           real  synthetic  difference
     size   0.5        0.0        -0.5
     """
-    raise NotImplementedError
+    real, synthetic = same_columns(real=real, synthetic=synthetic)
+    shares = pd.DataFrame({"real": real.isna().mean(), "synthetic": synthetic.isna().mean()})
+    return shares.assign(difference=shares["synthetic"] - shares["real"])
 
 
 def dtype_changes(real: Any, synthetic: Any) -> pd.DataFrame:
@@ -107,7 +127,16 @@ def dtype_changes(real: Any, synthetic: Any) -> pd.DataFrame:
            real synthetic
     size  int64   float64
     """
-    raise NotImplementedError
+    real, synthetic = same_columns(real=real, synthetic=synthetic)
+    changed = [column for column in real if not _same_dtype(real[column].dtype, synthetic[column].dtype)]
+    pairs = [(str(real[column].dtype), str(synthetic[column].dtype)) for column in changed]
+    return pd.DataFrame(pairs, index=pd.Index(changed, dtype=object), columns=["real", "synthetic"], dtype=object)
+
+
+def _same_dtype(one, other):
+    if isinstance(one, pd.CategoricalDtype) and isinstance(other, pd.CategoricalDtype):
+        return one.ordered == other.ordered and one.categories.dtype == other.categories.dtype
+    return one == other
 
 
 def valid_share(real: Any, synthetic: Any) -> float:
@@ -138,4 +167,19 @@ def valid_share(real: Any, synthetic: Any) -> float:
     >>> valid_share(real, pd.DataFrame({"size": [0, 2.5, 3, 9], "colour": ["red", "red", "green", "red"]}))
     0.25
     """
-    raise NotImplementedError
+    real, synthetic = same_columns(real=real, synthetic=synthetic)
+    valid = [_is_valid(real[column], synthetic[column]) for column in real]
+    return float(np.all(valid, axis=0).mean())
+
+
+def _is_valid(real, synthetic):
+    missing = synthetic.isna().to_numpy()
+    if not is_measured(real):
+        good = ~missing if real.nunique() > 0.5 * len(real) else synthetic.isin(real.dropna().unique()).to_numpy()
+    else:
+        values, known = quantity(synthetic), quantity(real)
+        known = known[~np.isnan(known)]
+        good = (values >= known.min(initial=np.inf)) & (values <= known.max(initial=-np.inf))
+        if (known % 1 == 0).all():
+            good &= values % 1 == 0
+    return good | (missing & real.isna().any())

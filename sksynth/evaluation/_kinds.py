@@ -56,12 +56,8 @@ def _kind(column: pd.Series) -> str:
     return "unique" if column.nunique() > 0.5 * len(column) else "category"
 
 
-def plain_tables(**tables: Any) -> list[pd.DataFrame]:
-    """Check tables of the same columns and return them plain, the first of which is the one that decides.
-
-    In a plain table every quantity (a number, a date or a duration in the first table) is a column of floats: dates as days
-    since 1970, durations as days, NaN where missing or where a cell of another table is none. Every other column is of
-    objects. Columns stand in the order of the first table, rows are numbered anew.
+def same_columns(**tables: Any) -> list[pd.DataFrame]:
+    """Check tables of the same columns, and return them with these in the order of the first.
 
     Raises
     ------
@@ -73,25 +69,47 @@ def plain_tables(**tables: Any) -> list[pd.DataFrame]:
         lacking = [column for column in reference.columns if column not in table.columns]
         unknown = [column for column in table.columns if column not in reference.columns]
         if lacking or unknown:
-            parts = [f"lacks {listed(lacking)}" if lacking else "", f"has {listed(unknown)} besides" if unknown else ""]
+            parts = [f"lacks {listed(lacking)}" if lacking else "", f"has {listed(unknown)} in addition" if unknown else ""]
             raise ValueError(
-                f"{name} {' and '.join(filter(None, parts))}, expected the columns of {first}: "
-                f"pass {name}[list({first}.columns)] of a table that has them"
+                f"{name} {' and '.join(filter(None, parts))}, expected the columns of {first}: compare tables of the same "
+                f"columns, for instance {first}[shared] and {name}[shared]"
             )
+    return [reference] + [table[list(reference.columns)] for _, table in others]
+
+
+def plain_tables(**tables: Any) -> list[pd.DataFrame]:
+    """Check tables of the same columns and return them plain, as the first of them decides.
+
+    In a plain table every quantity (a number, a date or a duration in the first table) is a column of floats: dates as days
+    since 1970, durations as days, NaN where missing or where a cell of another table is none. Every other column is of
+    objects. Columns stand in the order of the first table, rows are numbered anew.
+    """
+    reference, *others = same_columns(**tables)
     makers = {column: quantity if is_quantity(reference[column]) else _objects for column in reference.columns}
-    frames = [reference] + [table for _, table in others]
-    return [pd.DataFrame({column: make(frame[column]) for column, make in makers.items()}) for frame in frames]
+    return [pd.DataFrame({column: make(frame[column]) for column, make in makers.items()}) for frame in (reference, *others)]
+
+
+def compared(real: Any, synthetic: Any, reference: Any) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
+    """Return two tables, plain, and the kinds of their columns, which `reference` decides if there is one."""
+    if reference is None:
+        real, synthetic = plain_tables(real=real, synthetic=synthetic)
+        return real, synthetic, kinds_of(real)
+    reference, real, synthetic = plain_tables(reference=reference, real=real, synthetic=synthetic)
+    return real, synthetic, kinds_of(reference)
+
+
+def is_measured(column: pd.Series) -> bool:
+    """Tell whether the dtype of a column is one of numbers, dates or durations."""
+    dtype = column.infer_objects().dtype
+    return types.is_numeric_dtype(dtype) or dtype.kind in "mM"
 
 
 def is_quantity(column: pd.Series) -> bool:
-    """Tell whether a column holds numbers, dates or durations."""
-    column = column.infer_objects()
-    if types.is_numeric_dtype(column.dtype) or column.dtype.kind in "mM":
-        return True
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return False
+    """Tell whether a column holds numbers, dates or durations, ISO dates among them."""
+    if is_measured(column) or isinstance(column.dtype, pd.CategoricalDtype):
+        return is_measured(column)
     values = column.dropna().unique()
-    return len(values) > 0 and all(isinstance(value, str) and not np.isnan(_day(value)) for value in values)
+    return len(values) > 0 and not any(np.isnan(_day(value)) for value in values)
 
 
 def quantity(column: pd.Series) -> np.ndarray:
@@ -101,13 +119,12 @@ def quantity(column: pd.Series) -> np.ndarray:
         return column.to_numpy(np.float64, na_value=np.nan)
     if column.dtype.kind in "mM":
         return _days(column)
-    values, places = np.unique(
-        column.astype(object).where(column.notna(), "").astype(str).to_numpy(object), return_inverse=True
-    )
-    numbers = np.array([_day(value) for value in values])
-    dateless = np.isnan(numbers)
-    numbers[dateless] = pd.to_numeric(pd.Series(values[dateless], dtype=object), errors="coerce").to_numpy(np.float64)
-    return numbers[places]
+    cells = column.astype(object)
+    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan, copy=True)
+    places, values = pd.factorize(cells.where(np.isnan(numbers)))
+    texts = places >= 0
+    numbers[texts] = np.array([_day(value) for value in values], np.float64)[places[texts]]
+    return numbers
 
 
 def _days(column: pd.Series) -> np.ndarray:
@@ -117,9 +134,9 @@ def _days(column: pd.Series) -> np.ndarray:
     return np.where(np.isnat(ticks), np.nan, ticks.astype(np.int64) / (DAY / timedelta(microseconds=1)))
 
 
-def _day(text: str) -> float:
-    """Return the days since 1970 that an ISO date stands for, NaN if the text is none."""
-    if not ISO.fullmatch(text):
+def _day(text: Any) -> float:
+    """Return the days since 1970 that an ISO date stands for, NaN for anything else."""
+    if not isinstance(text, str) or not ISO.fullmatch(text):
         return np.nan
     try:
         stamp = datetime.fromisoformat(text)
@@ -129,4 +146,10 @@ def _day(text: str) -> float:
 
 
 def _objects(column: pd.Series) -> pd.Series:
-    return column.astype(object).where(column.notna(), None).reset_index(drop=True)
+    return column.astype(object).reset_index(drop=True)
+
+
+def codes(real: pd.Series, synthetic: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return two plain columns as codes ``0, 1, ...`` of their values, equal codes for equal values, -1 where missing."""
+    both = pd.factorize(pd.concat([real, synthetic]))[0]
+    return both[: len(real)], both[len(real) :]

@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.neighbors import NearestNeighbors
 
+from ._draws import check_count, check_share, draw, seed_of
+from ._features import metric_space
 from ._kinds import kinds_of, plain_tables
 
 
@@ -51,7 +56,23 @@ def dcr_share(real: Any, synthetic: Any, holdout: Any, *, n_samples: int = 6_000
     >>> dcr_share(adult[:300], adult[:300], adult[300:600]) > 0.9
     True
     """
-    raise NotImplementedError
+    check_count("n_samples", n_samples)
+    real, synthetic, holdout = plain_tables(real=real, synthetic=synthetic, holdout=holdout)
+    n, seed = min(n_samples, len(real), len(synthetic), len(holdout)), seed_of(random_state)
+    drawn = [draw(frame, n, seed) for frame in (real, holdout, synthetic)]
+    points = metric_space(real, kinds_of(real), pd.concat(drawn[:2]))
+    if points is None:
+        return np.nan
+    real, holdout, synthetic = map(points, drawn)
+    to_real, to_holdout = (NearestNeighbors(n_neighbors=1).fit(known).kneighbors(synthetic)[0] for known in (real, holdout))
+    return float(np.mean(to_real < to_holdout) + np.mean(to_real == to_holdout) / 2)
+
+
+def _nearest(rows: np.ndarray, known: np.ndarray, n_neighbours: int) -> np.ndarray:
+    """Return the distances of points to their nearest ones among others, shape (n_rows, n_neighbours), nearest first."""
+    places = NearestNeighbors(n_neighbors=n_neighbours).fit(known).kneighbors(rows, return_distance=False)
+    exact = [np.linalg.norm(rows - known[places[:, rank]], axis=1) for rank in range(n_neighbours)]
+    return np.sort(np.column_stack(exact), axis=1)  # those that scikit-learn returns are none of rows that are equal
 
 
 def nearest_neighbour_ratio(real: Any, synthetic: Any, *, n_samples: int = 6_000, random_state: Any = 0) -> pd.Series:
@@ -92,7 +113,17 @@ def nearest_neighbour_ratio(real: Any, synthetic: Any, *, n_samples: int = 6_000
     >>> nearest_neighbour_ratio(real, pd.DataFrame({"size": [50, 20.25]})).round(3).tolist()
     [0.0, 0.333]
     """
-    raise NotImplementedError
+    check_count("n_samples", n_samples)
+    real, synthetic = plain_tables(real=real, synthetic=synthetic)
+    if len(real) < 2:
+        raise ValueError(f"nearest_neighbour_ratio needs two rows of real, got {len(real)}")
+    drawn = draw(synthetic, min(n_samples, len(synthetic)), seed_of(random_state))
+    points = metric_space(real, kinds_of(real), real)
+    if points is None:
+        return pd.Series([], name="ratio", dtype=float)
+    first, second = _nearest(points(drawn), points(real), 2).T
+    ratios = np.divide(first, second, out=np.ones(len(drawn)), where=second > 0)
+    return pd.Series(ratios, index=drawn.index, name="ratio").sort_index()
 
 
 @dataclass(frozen=True)
@@ -176,4 +207,20 @@ def membership_inference(
     >>> found.auc > 0.9, found.tpr_low > found.fpr
     (True, True)
     """
-    raise NotImplementedError
+    check_share("fpr", fpr)
+    check_share("confidence", confidence)
+    check_count("n_samples", n_samples)
+    real, synthetic, holdout = plain_tables(real=real, synthetic=synthetic, holdout=holdout)
+    n, seed = min(n_samples, len(real), len(holdout)), seed_of(random_state)
+    drawn = pd.concat([draw(frame, n, seed) for frame in (real, holdout)])
+    points = metric_space(real, kinds_of(real), drawn)
+    if points is None:
+        return MembershipInference(np.nan, np.nan, np.nan, np.nan, fpr, n, n)
+    nearness = -_nearest(points(drawn), points(synthetic), 1)[:, 0]
+    members = np.repeat([True, False], n)
+    rates, found, _ = roc_curve(members, nearness, drop_intermediate=False)
+    tpr = found[rates <= fpr].max()
+    bounds = binomtest(round(tpr * n), n).proportion_ci(confidence, method="exact")
+    return MembershipInference(
+        float(roc_auc_score(members, nearness)), float(tpr), float(bounds.low), float(bounds.high), fpr, n, n
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp
 
-from ._kinds import kinds_of, plain_tables
+from ._kinds import codes, compared
 from ._pairs import pairs_of
 
 DECIMALS = 14  # numbers are compared at, as SDMetrics does: what differs beyond is rounding
@@ -53,7 +53,35 @@ def column_shapes(real: Any, synthetic: Any, *, reference: Any = None) -> pd.Ser
     >>> column_shapes(real, synthetic).to_dict()
     {'size': 0.75, 'colour': 0.5}
     """
-    raise NotImplementedError
+    real, synthetic, kinds = compared(real, synthetic, reference)
+    return shapes_of(real, synthetic, kinds)
+
+
+def shapes_of(real: pd.DataFrame, synthetic: pd.DataFrame, kinds: pd.Series) -> pd.Series:
+    """Return the shapes of the columns of plain tables."""
+    alike = {"number": _ks_complement, "category": _tv_complement, "unique": lambda real, synthetic: np.nan}
+    scores = [alike[kind](real[column], synthetic[column]) for column, kind in kinds.items()]
+    return pd.Series(scores, index=kinds.index, dtype=float, name="shape")
+
+
+def _ks_complement(real, synthetic):
+    values = [_rounded(column.dropna().to_numpy()) for column in (real, synthetic)]
+    return 1.0 - ks_2samp(*values, method="asymp").statistic if all(map(len, values)) else np.nan
+
+
+def _rounded(values):
+    with np.errstate(over="ignore"):
+        rounded = np.round(values, DECIMALS)
+    return np.where(np.isfinite(rounded), rounded, values)
+
+
+def _tv_complement(real, synthetic):
+    places = [column[column >= 0] for column in codes(real, synthetic)]
+    if not all(map(len, places)):
+        return np.nan
+    n_codes = 1 + max(column.max() for column in places)
+    real, synthetic = (np.bincount(column, minlength=n_codes) / len(column) for column in places)
+    return 1.0 - np.abs(real - synthetic).sum() / 2
 
 
 def quality(real: Any, synthetic: Any, *, reference: Any = None) -> float:
@@ -93,9 +121,11 @@ def quality(real: Any, synthetic: Any, *, reference: Any = None) -> float:
     >>> quality(adult[:1000], adult[:1000])
     1.0
     """
-    raise NotImplementedError
+    real, synthetic, kinds = compared(real, synthetic, reference)
+    return overall(shapes_of(real, synthetic, kinds), pairs_of(real, synthetic, kinds))
 
 
 def overall(shapes: pd.Series, pairs: pd.DataFrame) -> float:
     """Return the quality, given the scores of columns and of pairs."""
-    raise NotImplementedError
+    means = [shapes.mean(), pairs.loc[pairs["strong"], "score"].mean()]
+    return float(pd.Series(means).mean())
