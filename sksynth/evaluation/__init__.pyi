@@ -19,3 +19,5 @@ from ._privacy import membership_inference as membership_inference
 from ._privacy import nearest_neighbour_ratio as nearest_neighbour_ratio
 from ._quality import column_shapes as column_shapes
 from ._quality import quality as quality
+from ._report._report import Report as Report
+from ._report._report import report as report

@@ -115,9 +115,9 @@ def _columns(tables: Tables, shapes: tuple, told: tuple, covered: tuple, missing
     """Return the figures of single columns, those of the worst shape first."""
     found = {
         "column_shapes": shapes,
-        "c2st": [None if test is None else test.columns for test in told],
+        "auc_fall": [None if test is None else test.columns for test in told],
         "coverage": covered,
-        "missing_values": [None if shares is None else shares["difference"] for shares in missing],
+        "missing_difference": [None if shares is None else shares["difference"] for shares in missing],
     }
     order = shapes[0].sort_values(kind="stable").index
     return [

@@ -71,9 +71,10 @@ def _written(name, value, real):
 
 def _columns(report):
     """Return the lines of the table of columns: name, and figures by metric."""
-    own = report.figures[report.figures["section"] == "columns"]
-    for column, figures in own.groupby("column", sort=False, dropna=False):
-        yield column, {row.metric: _written(row.metric, row.value, row.real) for row in figures.itertuples()}
+    found: dict = {}
+    for row in report.figures[report.figures["section"] == "columns"].itertuples():
+        found.setdefault(row.column, {})[row.metric] = _written(row.metric, row.value, row.real)
+    return list(found.items())
 
 
 def _pairs(report):

@@ -34,7 +34,7 @@ class Metric:
     ideal: float | None
     better: int = 1
     tolerance: tuple[float, float] | None = None
-    form: str = ".3f"
+    form: str = "z.3f"
 
     def grade(self, value: float, real: float) -> str:
         """Return the grade of a figure, "" where it has none."""
@@ -65,6 +65,7 @@ METRICS = {
         "How well a classifier tells synthetic rows from real ones (area under the ROC curve). 0.5 is guessing, 1 is always.",
         0.5, -1, (0.06, 0.2),
     ),
+    "auc_fall": Metric("Gives away", "", 0.0, -1, None, "z.3f"),
     "utility": Metric(
         "Of use for learning",
         "How well a model that has learned from the synthetic rows predicts real ones (R² of a number, else area under the ROC "
@@ -72,22 +73,23 @@ METRICS = {
         None, 1, (0.02, 0.1),
     ),
     "valid_share": Metric(
-        "Valid rows", "Share of the rows of which every value is one that the real table would allow.", 1.0, 1, (0.01, 0.05), ".1%"
+        "Valid rows", "Share of the rows of which every value is one that the real table would allow.", 1.0, 1, (0.01, 0.05), "z.1%"
     ),
     "coverage": Metric(
         "Coverage",
         "Share of the real ranges and categories that are found; the mean of columns. Rare values belong to single people: full "
         "coverage is no aim of its own.",
-        1.0, 1, None, ".1%",
+        1.0, 1, None, "z.1%",
     ),
     "missing_values": Metric(
-        "Missing cells", "By how much the share of missing cells differs; the mean of columns.", 0.0, -1, (0.01, 0.05), ".2%"
+        "Missing cells", "By how much the share of missing cells differs; the mean of columns.", 0.0, -1, (0.01, 0.05), "z.2%"
     ),
-    "dtype_changes": Metric("Changed dtypes", "Number of columns that have another dtype.", 0.0, -1, (0.0, 2.0), ".0f"),
+    "missing_difference": Metric("Missing", "", 0.0, -1, None, "+z.2%"),
+    "dtype_changes": Metric("Changed dtypes", "Number of columns that have another dtype.", 0.0, -1, (0.0, 2.0), "z.0f"),
     "copied_rows": Metric(
         "Copied rows",
         "Share of the rows that equal a row of the real table. Short rows may be alike by chance: see how many further real rows are.",
-        None, -1, (0.005, 0.02), ".2%",
+        None, -1, (0.005, 0.02), "z.2%",
     ),
     "nearest_neighbour_ratio": Metric(
         "Rows that point at one real row",
@@ -108,11 +110,11 @@ METRICS = {
     ),
     "membership_tpr": Metric(
         "Rows that the attack finds", "Share of the rows learned from that the attack finds, where it may be wrong on as few others as stand beside.",
-        None, -1, None, ".2%",
+        None, -1, None, "z.2%",
     ),
     "membership_tpr_low": Metric(
         "The least of it that is certain", "Lower end of the confidence interval of that share. What is above the figure beside it says that rows can be told.",
-        None, -1, (0.0, 0.01), ".2%",
+        None, -1, (0.0, 0.01), "z.2%",
     ),
 }  # fmt: skip
 
@@ -148,19 +150,18 @@ def _on_likeness(figures, found):
             f"Columns that depend on each other do so {pairs[0]:.1%} alike on average{_reach(pairs, '.1%')}; of all pairs the "
             f"least is {_quoted(worst.column)} with {_quoted(worst.column_2)}, {worst.value:.1%}."
         )
-    auc, away = found["c2st"], figures[figures["section"].eq("columns") & figures["metric"].eq("c2st")]
+    auc, falls = found["c2st"], figures[figures["section"].eq("columns") & figures["metric"].eq("auc_fall")]
     if not np.isnan(auc[0]):
-        most = away.loc[away["value"].idxmax()] if away["value"].notna().any() else None
-        by = "" if most is None else f"; most by the column {_quoted(most.column)}, which alone reaches {most.value:.3f}"
+        most = falls.loc[falls["value"].idxmax()]
         yield (
             f"A classifier that looks at whole rows {_telling(*auc)} (area under the ROC curve {auc[0]:.3f}, 0.5 being "
-            f"guesses{_reach(auc, '.3f', ', real rows reach ')}){by}."
+            f"guesses{_reach(auc, '.3f', ', real rows reach ')}); the column that gives away most is {_quoted(most.column)}."
         )
 
 
 def _telling(value, real):
     grade = METRICS["c2st"].grade(value, real)
-    return {"good": "hardly tells", "fair": "tells in part", "poor": "tells easily"}[grade] + " synthetic rows from real ones"
+    return {"good": "hardly tells", "fair": "tells some", "poor": "easily tells"}[grade] + " synthetic rows from real ones"
 
 
 def _on_use(found, target):
@@ -171,8 +172,8 @@ def _on_use(found, target):
         )
     valid, changes = found["valid_share"], found["dtype_changes"][0]
     yield (
-        f"{valid[0]:.1%} of the synthetic rows hold only values that the real table would allow"
-        f"{_reach(valid, '.1%', '; of further real rows ')}."
+        f"{valid[0]:.1%} of the synthetic rows{_reach(valid, '.1%', ', and of further real rows ')} hold only values that the "
+        "real table would allow."
         + (f" The dtypes of {changes:.0f} columns differ." if changes else " All dtypes are the same.")
     )
 
