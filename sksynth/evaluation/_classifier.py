@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.model_selection import cross_validate
+from sklearn.model_selection import StratifiedKFold
 
 from .._validation import listed
 from ._draws import check_count, draw, seed_of
@@ -93,14 +93,20 @@ def c2st(real: Any, synthetic: Any, *, reference: Any = None, n_samples: int = 6
 
 def _told_apart(x, label, seed):
     """Return the AUC over all folds, and by how much it falls when a column is shuffled, shape (n_columns,)."""
-    classifier = HistGradientBoostingClassifier(random_state=seed)
-    folds = cross_validate(classifier, x, label, cv=N_FOLDS, scoring="roc_auc", return_estimator=True, return_indices=True)
     shares, falls = np.empty(len(label)), []
-    for model, rows in zip(folds["estimator"], folds["indices"]["test"], strict=True):
-        shares[rows] = model.predict_proba(x[rows])[:, 1]
-        shuffled = permutation_importance(model, x[rows], label[rows], scoring="roc_auc", n_repeats=1, random_state=seed)
+    for train, test in StratifiedKFold(N_FOLDS).split(x, label):
+        seen, asked = _learnable(x[train], x[test])
+        model = HistGradientBoostingClassifier(random_state=seed).fit(seen, label[train])
+        shares[test] = model.predict_proba(asked)[:, 1]
+        shuffled = permutation_importance(model, asked, label[test], scoring="roc_auc", n_repeats=1, random_state=seed)
         falls.append(shuffled.importances_mean)
     return float(roc_auc_score(label, shares)), np.mean(falls, axis=0)
+
+
+def _learnable(*tables):
+    """Return tables in which columns that have no value in the first are 0, as gradient boosting refuses them."""
+    empty = np.isnan(tables[0]).all(axis=0)
+    return [np.where(empty, 0.0, table) for table in tables]
 
 
 def utility(train: Any, test: Any, target: Any, *, reference: Any = None, random_state: Any = 0) -> float:
@@ -160,8 +166,9 @@ def _r2(x, y, xt, yt, seed):
     known, asked = y.notna().to_numpy(), yt.notna().to_numpy()
     if not known.any() or asked.sum() < 2:
         return np.nan
-    model = HistGradientBoostingRegressor(random_state=seed).fit(x[known], y[known])
-    return float(r2_score(yt[asked], model.predict(xt[asked])))
+    seen, xt = _learnable(x[known], xt[asked])
+    model = HistGradientBoostingRegressor(random_state=seed).fit(seen, y[known])
+    return float(r2_score(yt[asked], model.predict(xt)))
 
 
 def _class_auc(x, y, xt, yt, seed):
@@ -170,6 +177,7 @@ def _class_auc(x, y, xt, yt, seed):
     if y.nunique() < 2 or len(classes) < 2:
         return np.nan
     stopping = "auto" if y.value_counts().min() > 1 else False  # the rows that it looks at are drawn within classes
+    x, xt = _learnable(x, xt)
     model = HistGradientBoostingClassifier(random_state=seed, early_stopping=stopping).fit(x, y)
     shares = pd.DataFrame(model.predict_proba(xt), columns=model.classes_).reindex(columns=classes, fill_value=0.0) + 1e-12
     shares = shares.div(shares.sum(axis=1), axis=0)
