@@ -75,7 +75,7 @@ def _nearest(rows: np.ndarray, known: np.ndarray, n_neighbours: int) -> np.ndarr
     return np.sort(np.column_stack(exact), axis=1)  # those that scikit-learn returns are none of rows that are equal
 
 
-def nearest_neighbour_ratio(real: Any, synthetic: Any, *, n_samples: int = 6_000, random_state: Any = 0) -> pd.Series:
+def nearest_neighbour_ratio(real: Any, synthetic: Any, *, n_samples: int = 2_000, random_state: Any = 0) -> pd.Series:
     """Return how much nearer each synthetic row lies to one real row than to any other.
 
     The distance to the nearest row of `real` over that to the second nearest, NNDR; distances as in `dcr_share`. A row near
@@ -85,7 +85,7 @@ def nearest_neighbour_ratio(real: Any, synthetic: Any, *, n_samples: int = 6_000
     ----------
     real, synthetic : DataFrame or ndarray, shape (n_rows, n_columns)
         Of the same columns; two rows or more of `real`.
-    n_samples : int, default=6_000
+    n_samples : int, default=2_000
         Synthetic rows that are drawn, if there are as many. All of `real` is searched.
     random_state : int, Generator or None, default=0
         Of the draw.
@@ -161,7 +161,7 @@ def membership_inference(
     *,
     fpr: float = 0.01,
     confidence: float = 0.95,
-    n_samples: int = 6_000,
+    n_samples: int = 2_000,
     random_state: Any = 0,
 ) -> MembershipInference:
     """Attack a synthetic table: take those rows for members of the real one that lie nearest to a synthetic row.
@@ -177,7 +177,7 @@ def membership_inference(
     fpr : float in (0, 1), default=0.01
         Share of the holdout's rows that may be taken for members.
     confidence : float in (0, 1), default=0.95
-    n_samples : int, default=6_000
+    n_samples : int, default=2_000
         Rows drawn of `real` and of `holdout`, if both have as many. All of `synthetic` is searched.
     random_state : int, Generator or None, default=0
         Of the draw.
