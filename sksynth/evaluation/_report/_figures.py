@@ -122,7 +122,7 @@ def _privacy(tables: Tables, seeds: dict) -> list[tuple]:
         _whole("privacy", "dcr_share", (dcr_share(*three, **seeds), 0.5)),
         _whole("privacy", "membership_auc", (attack.auc, 0.5)),
         _whole("privacy", "membership_tpr", (attack.tpr, attack.fpr)),
-        _whole("privacy", "membership_tpr_low", (attack.tpr_low, attack.fpr)),
+        _whole("privacy", "membership_tpr_low", (attack.tpr_low, attack.fpr_high)),
     ]
 
 

@@ -126,7 +126,8 @@ METRICS = {
     ),
     "membership_tpr_low": Metric(
         "The least of it that is certain",
-        "Lower end of the confidence interval of that share. If it is above the figure beside it, rows can be told.",
+        "Lower end of the confidence interval of that share; beside it the upper end for the others. If it is above that, "
+        "rows can be told.",
         None, -1, (0.0, 0.01), "z.2%",
     ),
 }  # fmt: skip
