@@ -1,4 +1,4 @@
-from . import datasets, fields, persistence, privacy, tokenizers
+from . import datasets, evaluation, fields, persistence, privacy, tokenizers
 from ._clusterer import ColumnClusterer
 from ._sampling import SamplingError
 from ._synthesizer import BatchLSTMSynthesizer
@@ -12,6 +12,7 @@ __all__ = [
     "LSTMTextModel",
     "SamplingError",
     "datasets",
+    "evaluation",
     "fields",
     "persistence",
     "privacy",
