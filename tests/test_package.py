@@ -27,7 +27,7 @@ USES = {
     "tokenizers": {"fields", "persistence", *FLOOR},
     "core": {"_grammar", "_memory_map", "_random", "privacy"},
     "privacy": set(),
-    "evaluation": {"_validation"},
+    "evaluation": {"_random", "_validation"},
     "persistence": {"__version__"},
     "_clusterer": {"privacy", *FLOOR},
     "_links": {"_clusterer"},
@@ -178,6 +178,7 @@ def test_wheel_holds_what_it_needs(tmp_path):
     modules = {path.relative_to(ROOT).as_posix() for path in SOURCE.rglob("*.py")}
     extras = {
         "sksynth/__init__.pyi",
+        "sksynth/evaluation/__init__.pyi",
         "sksynth/privacy/__init__.pyi",
         "sksynth/data/README.md",
         "sksynth/data/adult.csv.gz",

@@ -1,0 +1,17 @@
+from ._classifier import C2ST as C2ST
+from ._classifier import c2st as c2st
+from ._classifier import utility as utility
+from ._copies import copied_ngrams as copied_ngrams
+from ._copies import copied_rows as copied_rows
+from ._coverage import coverage as coverage
+from ._coverage import dtype_changes as dtype_changes
+from ._coverage import missing_values as missing_values
+from ._coverage import valid_share as valid_share
+from ._kinds import column_kinds as column_kinds
+from ._pairs import pair_trends as pair_trends
+from ._privacy import MembershipInference as MembershipInference
+from ._privacy import dcr_share as dcr_share
+from ._privacy import membership_inference as membership_inference
+from ._privacy import nearest_neighbour_ratio as nearest_neighbour_ratio
+from ._quality import column_shapes as column_shapes
+from ._quality import quality as quality
