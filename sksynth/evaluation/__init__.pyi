@@ -7,6 +7,10 @@ from ._coverage import coverage as coverage
 from ._coverage import dtype_changes as dtype_changes
 from ._coverage import missing_values as missing_values
 from ._coverage import valid_share as valid_share
+from ._displays._association import AssociationDisplay as AssociationDisplay
+from ._displays._column import ColumnComparisonDisplay as ColumnComparisonDisplay
+from ._displays._history import HistoryDisplay as HistoryDisplay
+from ._displays._ledger import PrivacyLedgerDisplay as PrivacyLedgerDisplay
 from ._kinds import column_kinds as column_kinds
 from ._pairs import pair_trends as pair_trends
 from ._privacy import MembershipInference as MembershipInference
@@ -15,3 +19,5 @@ from ._privacy import membership_inference as membership_inference
 from ._privacy import nearest_neighbour_ratio as nearest_neighbour_ratio
 from ._quality import column_shapes as column_shapes
 from ._quality import quality as quality
+from ._report._report import Report as Report
+from ._report._report import report as report

@@ -1,0 +1,146 @@
+"""The figures of a report: all metrics of two tables, and what real rows reach."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._classifier import C2ST, c2st, utility
+from .._copies import copied_rows
+from .._coverage import coverage, dtype_changes, missing_values, valid_share
+from .._pairs import pair_trends
+from .._privacy import dcr_share, membership_inference, nearest_neighbour_ratio
+from .._quality import column_shapes, overall
+
+FIELDS = ["section", "metric", "column", "column_2", "value", "real"]
+POINTING = 0.05  # quantile of the nearest-neighbour ratios: the rows that point most at one real row
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What is compared.
+
+    Parameters
+    ----------
+    real, synthetic : DataFrame
+    holdout : DataFrame, optional
+        Further real rows.
+    """
+
+    real: pd.DataFrame
+    synthetic: pd.DataFrame
+    holdout: pd.DataFrame | None
+
+    @property
+    def judge(self) -> pd.DataFrame:
+        """The real rows that likeness is measured against: those that the synthesizer has not seen, where there are any."""
+        return self.real if self.holdout is None else self.holdout
+
+    def likeness(self, measure: Callable) -> tuple:
+        """Return what the synthetic table is to the judge, and what the real one is; None without a holdout."""
+        return measure(self.judge, self.synthetic), None if self.holdout is None else measure(self.holdout, self.real)
+
+    def closeness(self, measure: Callable) -> tuple:
+        """Return what the synthetic table is to the real one, and what the holdout is; None without one."""
+        return measure(self.real, self.synthetic), None if self.holdout is None else measure(self.real, self.holdout)
+
+
+def measure(tables: Tables, target: Any, random_state: Any) -> pd.DataFrame:
+    """Return all figures, one a row, in the order in which a report shows them."""
+    rows: list[tuple] = []
+    seeds = {"random_state": random_state}
+    shapes = tables.likeness(lambda judge, table: column_shapes(judge, table, reference=tables.real))
+    pairs = tables.likeness(lambda judge, table: pair_trends(judge, table, reference=tables.real))
+    told = tables.likeness(lambda judge, table: c2st(judge, table, reference=tables.real, **seeds))
+    rows += _overall(tables, shapes, pairs, told)
+    if target is not None:
+        value = utility(tables.synthetic, tables.judge, target, reference=tables.real, **seeds)
+        real = np.nan if tables.holdout is None else utility(tables.real, tables.holdout, target, **seeds)
+        rows.append(("use", "utility", target, None, value, real))
+    covered, missing = tables.closeness(coverage), tables.closeness(missing_values)
+    rows += _validity(tables, covered, missing)
+    rows += _privacy(tables, seeds)
+    rows += _columns(tables, shapes, told, covered, missing)
+    rows += _pairs(pairs)
+    frame = pd.DataFrame(rows, columns=FIELDS)
+    return frame.astype({"column": object, "column_2": object, "value": float, "real": float})
+
+
+def _overall(tables: Tables, shapes: tuple, pairs: tuple, told: tuple[C2ST, C2ST | None]) -> list[tuple]:
+    qualities = [None if own is None else overall(own, both) for own, both in zip(shapes, pairs, strict=True)]
+    return [
+        _whole("likeness", "quality", qualities),
+        _whole("likeness", "column_shapes", [_mean(found) for found in shapes]),
+        _whole("likeness", "pair_trends", [None if found is None else _mean(found.loc[found["strong"], "score"]) for found in pairs]),
+        _whole("likeness", "c2st", [None if found is None else found.auc for found in told]),
+    ]
+
+
+def _validity(tables: Tables, covered: tuple, missing: tuple) -> list[tuple]:
+    differences = [None if found is None else found["difference"].abs().mean() for found in missing]
+    changes = tables.closeness(lambda real, table: float(len(dtype_changes(real, table))))
+    return [
+        _whole("validity", "valid_share", tables.closeness(valid_share)),
+        _whole("validity", "coverage", [_mean(found) for found in covered]),
+        _whole("validity", "missing_values", differences),
+        _whole("validity", "dtype_changes", changes),
+    ]
+
+
+def _privacy(tables: Tables, seeds: dict) -> list[tuple]:
+    def pointing(real, table):
+        ratios = nearest_neighbour_ratio(real, table, **seeds)
+        return ratios.quantile(POINTING) if len(ratios) else np.nan
+
+    rows = [
+        _whole("privacy", "copied_rows", tables.closeness(copied_rows)),
+        _whole("privacy", "nearest_neighbour_ratio", tables.closeness(pointing)),
+    ]
+    if tables.holdout is None:
+        return rows
+    three = tables.real, tables.synthetic, tables.holdout
+    attack = membership_inference(*three, **seeds)
+    return [
+        *rows,
+        _whole("privacy", "dcr_share", (dcr_share(*three, **seeds), 0.5)),
+        _whole("privacy", "membership_auc", (attack.auc, 0.5)),
+        _whole("privacy", "membership_tpr", (attack.tpr, attack.fpr)),
+        _whole("privacy", "membership_tpr_low", (attack.tpr_low, attack.fpr)),
+    ]
+
+
+def _columns(tables: Tables, shapes: tuple, told: tuple, covered: tuple, missing: tuple) -> list[tuple]:
+    """Return the figures of single columns, those of the worst shape first."""
+    found = {
+        "column_shapes": shapes,
+        "auc_fall": [None if test is None else test.columns for test in told],
+        "coverage": covered,
+        "missing_difference": [None if shares is None else shares["difference"] for shares in missing],
+    }
+    order = shapes[0].sort_values(kind="stable").index
+    return [
+        ("columns", metric, column, None, value[column], np.nan if real is None else real[column])
+        for column in order
+        for metric, (value, real) in found.items()
+    ]
+
+
+def _pairs(pairs: tuple) -> list[tuple]:
+    """Return the figures of pairs of columns, the worst first."""
+    found, real = pairs
+    reached = np.full(len(found), np.nan) if real is None else real["score"].to_numpy()
+    table = found.assign(real=reached).sort_values("score", kind="stable")
+    return [
+        ("pairs", "pair_trends", *row) for row in table[["column_1", "column_2", "score", "real"]].itertuples(index=False, name=None)
+    ]
+
+
+def _whole(section: str, metric: str, values: Any) -> tuple:
+    value, real = (np.nan if number is None else float(number) for number in values)
+    return section, metric, None, None, value, real
+
+
+def _mean(scores: pd.Series | None) -> float | None:
+    return None if scores is None else scores.mean()

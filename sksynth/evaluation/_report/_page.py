@@ -1,0 +1,95 @@
+"""The page of a report: one file, in which every name and value that comes from a table is escaped."""
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._displays._drawing import shown
+from ._pictures import as_data
+from ._words import METRICS, SECTIONS
+
+if TYPE_CHECKING:
+    from ._report import Report
+
+N_LINES = 200  # of the table of columns
+N_PAIRS = 30  # lines of the table of pairs
+
+
+def page(report: "Report") -> str:
+    """Return a report as HTML.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib or Jinja.
+    """
+    from ... import __version__
+
+    content = {
+        "report": report,
+        "sections": _sections(report),
+        "columns": _columns(report),
+        "pairs": _pairs(report),
+        "n_lines": N_LINES,
+        "n_pairs": N_PAIRS,
+        "column_pictures": [_column_picture(display) for display in report._columns],
+        "pair_pictures": [_pair_picture(pair) for pair in report._pairs],
+        "version": __version__,
+        "style": files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
+    }
+    return _template().render(content)
+
+
+@cache
+def _template() -> Any:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ImportError("the page of a report needs Jinja: pip install 'sksynth[report]'") from error
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters["shown"] = shown
+    return environment.from_string(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
+
+
+def _sections(report):
+    """Return the tables of figures of the whole: title, and lines of metric, figure, what real rows reach and grade."""
+    for section, title in SECTIONS.items():
+        own = report.figures[report.figures["section"] == section]
+        lines = [(METRICS[row.metric], *_written(row.metric, row.value, row.real)) for row in own.itertuples()]
+        if lines:
+            yield title, lines
+
+
+def _written(name, value, real):
+    metric = METRICS[name]
+    return metric.write(value), metric.write(real), metric.grade(value, real)
+
+
+def _columns(report):
+    """Return the lines of the table of columns: name, and figures by metric."""
+    found: dict = {}
+    for row in report.figures[report.figures["section"] == "columns"].itertuples():
+        found.setdefault(row.column, {})[row.metric] = _written(row.metric, row.value, row.real)
+    return list(found.items())
+
+
+def _pairs(report):
+    own = report.figures[(report.figures["section"] == "pairs") & report.figures["value"].notna()]
+    return [(row.column, row.column_2, _written(row.metric, row.value, row.real)) for row in own.itertuples()]
+
+
+def _column_picture(display):
+    def draw(figure):
+        display.plot(figure.subplots())
+
+    is_histogram = not hasattr(display.real.index, "str")
+    height = 2.5 if is_histogram else 1.1 + 0.24 * (len(display.real) + 1)
+    return display.column, as_data(draw, 4.0, height)
+
+
+def _pair_picture(pair):
+    return pair.names, as_data(pair.plot, 5.2, 2.9)

@@ -1,0 +1,208 @@
+"""What the figures of a report mean, in plain words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._displays._drawing import shown
+
+GRADES = ("good", "fair", "poor")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is to be known of a metric of two tables.
+
+    Parameters
+    ----------
+    title : str
+    meaning : str
+    ideal : float, optional
+        What is reached where real rows do not say it.
+    better : {1, -1}
+        Whether more is better, or less.
+    tolerance : tuple of float, optional
+        How far a figure that is good, or fair, may lie from what real data reaches. None: it gets no grade.
+    form : str
+        How it is written.
+    """
+
+    title: str
+    meaning: str
+    ideal: float | None
+    better: int = 1
+    tolerance: tuple[float, float] | None = None
+    form: str = "z.3f"
+
+    def grade(self, value: float, real: float) -> str:
+        """Return the grade of a figure, "" where it has none."""
+        reach = self.ideal if np.isnan(real) else real
+        if self.tolerance is None or reach is None or np.isnan(value):
+            return ""
+        behind = round(self.better * (reach - value), 9)
+        return GRADES[int(np.searchsorted(self.tolerance, behind))]
+
+    def write(self, value: float) -> str:
+        """Return a figure as text, a dash where there is none."""
+        return "–" if np.isnan(value) else format(value, self.form)
+
+
+METRICS = {
+    "quality": Metric("Overall quality", "Mean of the next two figures. 1 is alike in all that they see.", 1.0, 1, (0.02, 0.07)),
+    "column_shapes": Metric(
+        "Shapes of columns", "How alike the distribution of each column is, column by column; the mean. 1 is alike.",
+        1.0, 1, (0.02, 0.07),
+    ),
+    "pair_trends": Metric(
+        "Pairs of columns",
+        "How alike the dependence of two columns on each other is; the mean of those that do depend on each other. 1 is alike.",
+        1.0, 1, (0.03, 0.1),
+    ),
+    "c2st": Metric(
+        "Told apart (C2ST)",
+        "How well a classifier tells synthetic rows from real ones (area under the ROC curve). 0.5 is guessing, 1 is always.",
+        0.5, -1, (0.06, 0.2),
+    ),
+    "auc_fall": Metric("Gives away", "", 0.0, -1, None, "z.3f"),
+    "utility": Metric(
+        "Of use for learning",
+        "How well a model that has learned from the synthetic rows predicts real ones (R² of a number, else area under the ROC "
+        "curve); beside it, one that has learned from the real rows.",
+        None, 1, (0.02, 0.1),
+    ),
+    "valid_share": Metric(
+        "Valid rows", "Share of the rows of which every value is one that the real table would allow.", 1.0, 1, (0.01, 0.05), "z.1%"
+    ),
+    "coverage": Metric(
+        "Coverage",
+        "Share of the real ranges and categories that are found; the mean of columns. Rare values belong to single people: full "
+        "coverage is no aim of its own.",
+        1.0, 1, None, "z.1%",
+    ),
+    "missing_values": Metric(
+        "Missing cells", "By how much the share of missing cells differs; the mean of columns.", 0.0, -1, (0.01, 0.05), "z.2%"
+    ),
+    "missing_difference": Metric("Missing", "", 0.0, -1, None, "+z.2%"),
+    "dtype_changes": Metric("Changed dtypes", "Number of columns that have another dtype.", 0.0, -1, (0.0, 2.0), "z.0f"),
+    "copied_rows": Metric(
+        "Copied rows",
+        "Share of the rows that equal a row of the real table. Short rows may be alike by chance: see how many further real rows are.",
+        None, -1, (0.005, 0.02), "z.2%",
+    ),
+    "nearest_neighbour_ratio": Metric(
+        "Rows that point at one real row",
+        "Distance to the nearest real row over that to the second nearest; of the one row in twenty where it is smallest. 0 points at one row.",
+        None, 1, (0.05, 0.15),
+    ),
+    "dcr_share": Metric(
+        "Nearer to what was learned from",
+        "Share of the synthetic rows that lie nearer to a row that was learned from than to one that was not. 0.5 says that "
+        "rows were not learned by heart, 1 that they were.",
+        0.5, -1, (0.03, 0.1),
+    ),
+    "membership_auc": Metric(
+        "Attack on membership",
+        "How well somebody who has the synthetic table tells, by nearness, whether a row was learned from (area under the ROC "
+        "curve). 0.5 is guessing.",
+        0.5, -1, (0.03, 0.1),
+    ),
+    "membership_tpr": Metric(
+        "Rows that the attack finds", "Share of the rows learned from that the attack finds, where it may be wrong on as few others as stand beside.",
+        None, -1, None, "z.2%",
+    ),
+    "membership_tpr_low": Metric(
+        "The least of it that is certain", "Lower end of the confidence interval of that share. What is above the figure beside it says that rows can be told.",
+        None, -1, (0.0, 0.01), "z.2%",
+    ),
+}  # fmt: skip
+
+SECTIONS = {
+    "likeness": "How alike the tables are",
+    "use": "What the synthetic table can teach",
+    "validity": "What its rows hold",
+    "privacy": "What it gives away of single rows",
+}
+
+
+def summary(figures: pd.DataFrame, target: Any) -> list[str]:
+    """Return what the figures say, a sentence or two each."""
+    whole = figures[~figures["section"].isin(["columns", "pairs"])]
+    found = {row.metric: (row.value, row.real) for row in whole.itertuples()}
+    sentences = [*_on_likeness(figures, found), *_on_use(found, target), *_on_privacy(found)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _on_likeness(figures, found):
+    shapes, pairs = found["column_shapes"], found["pair_trends"]
+    single = figures[figures["section"].eq("columns") & figures["metric"].eq("column_shapes") & figures["value"].notna()]
+    two = figures[figures["section"].eq("pairs") & figures["value"].notna()]
+    if not np.isnan(shapes[0]):
+        worst = single.iloc[0]
+        yield (
+            f"Single columns are {shapes[0]:.1%} alike on average{_reach(shapes, '.1%')}; the least is "
+            f"{_quoted(worst.column)} with {worst.value:.1%}."
+        )
+    if not np.isnan(pairs[0]):
+        worst = two.iloc[0]
+        yield (
+            f"Columns that depend on each other do so {pairs[0]:.1%} alike on average{_reach(pairs, '.1%')}; of all pairs the "
+            f"least is {_quoted(worst.column)} with {_quoted(worst.column_2)}, {worst.value:.1%}."
+        )
+    auc, falls = found["c2st"], figures[figures["section"].eq("columns") & figures["metric"].eq("auc_fall")]
+    if not np.isnan(auc[0]):
+        most = falls.loc[falls["value"].idxmax()]
+        yield (
+            f"A classifier that looks at whole rows {_telling(*auc)} (area under the ROC curve {auc[0]:.3f}, 0.5 being "
+            f"guesses{_reach(auc, '.3f', ', real rows reach ')}); the column that gives away most is {_quoted(most.column)}."
+        )
+
+
+def _telling(value, real):
+    grade = METRICS["c2st"].grade(value, real)
+    return {"good": "hardly tells", "fair": "tells some", "poor": "easily tells"}[grade] + " synthetic rows from real ones"
+
+
+def _on_use(found, target):
+    if "utility" in found and not np.isnan(found["utility"][0]):
+        yield (
+            f"A model that has learned {_quoted(target)} from synthetic rows scores {found['utility'][0]:.3f} on real rows"
+            f"{_reach(found['utility'], '.3f', ', one that has learned from real rows ')}."
+        )
+    valid, changes = found["valid_share"], found["dtype_changes"][0]
+    yield (
+        f"{valid[0]:.1%} of the synthetic rows{_reach(valid, '.1%', ', and of further real rows ')} hold only values that the "
+        "real table would allow."
+        + (f" The dtypes of {changes:.0f} columns differ." if changes else " All dtypes are the same.")
+    )
+
+
+def _on_privacy(found):
+    copied = found["copied_rows"]
+    yield (
+        f"{copied[0]:.2%} of the synthetic rows are copies of real rows"
+        + ("." if np.isnan(copied[1]) else f"; of further real rows, which copy nothing, {copied[1]:.2%} are alike by chance.")
+    )
+    if "dcr_share" in found:
+        signs = [METRICS[name].grade(*found[name]) for name in ("dcr_share", "membership_auc", "membership_tpr_low")]
+        known = [sign for sign in signs if sign]
+        if known:
+            worst = max(known, key=GRADES.index)
+            yield {
+                "good": "No sign that rows were learned by heart was found. That is no proof: only differential privacy is a guarantee.",
+                "fair": "There are slight signs that rows were learned by heart: look at the figures on privacy.",
+                "poor": "Rows were learned by heart, at least in part: the table tells of single real rows.",
+            }[worst]
+    else:
+        yield "Without a holdout it cannot be said what of this chance alone explains: pass further real rows as holdout."
+
+
+def _reach(pair, form, words=" (real rows reach "):
+    if np.isnan(pair[1]):
+        return ""
+    return f"{words}{pair[1]:{form}}" + (")" if words.startswith(" (") else "")
+
+
+def _quoted(name):
+    return f"“{shown(name, 60)}”"
