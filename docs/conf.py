@@ -13,13 +13,16 @@ templates_path = ["_templates"]
 default_role = "obj"  # `name` in a docstring is a link where there is something of that name
 suppress_warnings = ["config.cache"]  # sphinx-gallery's settings hold what Sphinx cannot keep from one build to the next
 
+toc_object_entries_show_parents = "hide"
+
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_show_sourcelink = False
 html_css_files = ["sksynth.css"]
 html_static_path = ["_static"]
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
+    "navbar_align": "left",
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,

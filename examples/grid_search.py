@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sksynth import BatchLSTMSynthesizer
 from sksynth.datasets import load_adult
 
-adult = load_adult().head(2000)
+adult = load_adult().head(1500)
 
 # %%
 # Search

@@ -7,29 +7,27 @@ before them, and so stay one table.
 """
 
 import matplotlib.pyplot as plt
-from scipy.cluster.hierarchy import dendrogram
 from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
 from sksynth.datasets import load_adult
+from sksynth.evaluation import AssociationDisplay
 
 adult = load_adult()
 synthesizer = BatchLSTMSynthesizer(
     ColumnClusterer(max_columns=5),  # 20 by default, and then 15 columns would be one batch
-    LSTMTextModel(epochs=6),
+    LSTMTextModel(epochs=4),
     random_state=0,
 ).fit(adult)
 
 # %%
 # The batches
 # -----------
-# Columns that say most about each other come into one batch, as this tree shows. A batch may read columns of those before it.
+# Columns that say most about each other come into one batch, framed below; dashed are the columns that it reads of others.
 for batch, context in zip(synthesizer.batches_, synthesizer.links_, strict=True):
     print(", ".join(batch), "| context:", ", ".join(context) or "none")
 
-figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-dendrogram(synthesizer.clusterer_.linkage_, labels=list(adult.columns), orientation="left", color_threshold=0, ax=axes)
-axes.set_xlabel("1 - association")
+AssociationDisplay.from_estimator(synthesizer)
 
 # %%
 # What links are worth

@@ -10,6 +10,7 @@ import numpy as np
 
 from sksynth import BatchLSTMSynthesizer, fields
 from sksynth.datasets import load_adult
+from sksynth.evaluation import PrivacyLedgerDisplay
 
 columns = ["age", "education-num", "hours-per-week", "sex", "income"]
 adult = load_adult()[columns]
@@ -35,6 +36,9 @@ public = BatchLSTMSynthesizer(random_state=0).fit(adult)
 # The ledger has every step that read the rows. All of them together stay within epsilon.
 assert private.epsilon_ <= 3.0
 private.privacy_ledger_[["step", "mechanism", "epsilon"]]
+
+# %%
+PrivacyLedgerDisplay.from_estimator(private)
 
 # %%
 # The same in words, to go with the table that is released:

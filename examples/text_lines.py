@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 
 from sksynth import LSTMTextModel
 from sksynth.datasets import make_mixed
-from sksynth.evaluation import copied_ngrams
+from sksynth.evaluation import HistoryDisplay, copied_ngrams
 
 # %%
 # Learn
@@ -19,6 +19,10 @@ comments = make_mixed(6000, random_state=0)["comment"].dropna().tolist()
 lines, holdout = comments[:2000], comments[2000:]
 model = LSTMTextModel(epochs=15, random_state=0).fit(lines)
 print(model.tokenizer_.n_vocab_, "pieces, such as", model.tokenizer_.vocabulary_[3:9])
+
+# %%
+# The loss of lines that were held out says when it has learned enough:
+HistoryDisplay.from_estimator(model)
 
 # %%
 # Write
@@ -37,7 +41,7 @@ print(model.sample(3, validator=lambda line: "gift" in line, random_state=0))
 # There are few phrases, so that long stretches are met again; what matters is that new lines repeat no more of the training
 # lines than held-out lines do.
 fresh = model.sample(len(holdout), random_state=0)
-lengths = range(10, 60, 10)
+lengths = range(5, 45, 5)
 figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
 for name, texts, style in [("sampled lines", fresh, "-o"), ("held-out lines", holdout, "--x")]:
     axes.plot(lengths, [copied_ngrams(lines, texts, n=n) for n in lengths], style, label=name)
