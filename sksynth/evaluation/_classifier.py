@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from .._validation import listed
 from ._draws import check_count, draw, seed_of
 from ._features import features, texts
-from ._kinds import kinds_of, plain_tables
+from ._kinds import compared
 
 N_FOLDS = 3
 
@@ -79,9 +79,8 @@ def c2st(real: Any, synthetic: Any, *, reference: Any = None, n_samples: int = 6
     (True, 'age')
     """
     check_count("n_samples", n_samples, N_FOLDS)
-    reference = real if reference is None else reference
-    reference, real, synthetic = plain_tables(reference=reference, real=real, synthetic=synthetic)
-    n, seed, kinds = min(n_samples, len(real), len(synthetic)), seed_of(random_state), kinds_of(reference)
+    reference, kinds, (real, synthetic) = compared(reference, real=real, synthetic=synthetic)
+    n, seed = min(n_samples, len(real), len(synthetic)), seed_of(random_state)
     if n < N_FOLDS:
         raise ValueError(f"c2st needs {N_FOLDS} rows of each table, got {len(real)} real and {len(synthetic)} synthetic ones")
     both = pd.concat([draw(real, n, seed), draw(synthetic, n, seed + 1)])
@@ -150,16 +149,14 @@ def utility(train: Any, test: Any, target: Any, *, reference: Any = None, random
     >>> 0.7 < utility(adult[:1000], adult[1000:2000], "income") < 0.9
     True
     """
-    reference = train if reference is None else reference
-    reference, train, test = plain_tables(reference=reference, train=train, test=test)
+    reference, kinds, (train, test) = compared(reference, train=train, test=test)
     if target not in reference.columns:
         raise ValueError(f"target must be a column of the tables, got {target!r}; they have {listed(list(reference.columns))}")
-    kinds, seed = kinds_of(reference), seed_of(random_state)
     if kinds[target] == "unique":
         raise ValueError(f"target {target!r} is a column of identifiers or text, expected a number or a category")
     x, xt = (features(table, reference, kinds).drop(columns=target).to_numpy() for table in (train, test))
     score = _r2 if kinds[target] == "number" else _class_auc
-    return score(x, train[target], xt, test[target], seed)
+    return score(x, train[target], xt, test[target], seed_of(random_state))
 
 
 def _r2(x, y, xt, yt, seed):

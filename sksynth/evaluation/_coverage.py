@@ -48,7 +48,7 @@ def coverage(real: Any, synthetic: Any, *, reference: Any = None) -> pd.Series:
     >>> coverage(real, real[(real["size"] > 4) & (real.colour != "red")]).round(3).to_dict()
     {'size': 0.75, 'colour': 0.667}
     """
-    real, synthetic, kinds = compared(real, synthetic, reference)
+    _, kinds, (real, synthetic) = compared(reference, real=real, synthetic=synthetic)
     covers = {"number": _range_coverage, "category": _category_coverage, "unique": lambda real, synthetic: np.nan}
     shares = [covers[kind](real[column].dropna(), synthetic[column].dropna()) for column, kind in kinds.items()]
     return pd.Series(shares, index=kinds.index, dtype=float, name="coverage")

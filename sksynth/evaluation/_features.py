@@ -41,9 +41,9 @@ def metric_space(
 ) -> Callable[[pd.DataFrame], np.ndarray] | None:
     """Return a function that makes plain tables points between which distances mean something; None if no column can.
 
-    Quantities become their quantiles among the rows that it is fitted on, missing ones being put at the reference's median (zero where it has none);
-    every other column becomes indicators of its commonest values there, missing being one more value. Columns of kind
-    "unique" are left out.
+    Quantities become their quantiles among the rows that it is fitted on, missing ones being put at the reference's median
+    (zero where it has none); every other column becomes indicators of its commonest values there, missing being one more
+    value. Columns of kind "unique" are left out.
     """
     quantities = [column for column in reference if is_float_dtype(reference[column])]
     others = [column for column in reference if column not in quantities and kinds[column] != "unique"]

@@ -89,13 +89,10 @@ def plain_tables(**tables: Any) -> list[pd.DataFrame]:
     return [pd.DataFrame({column: make(frame[column]) for column, make in makers.items()}) for frame in (reference, *others)]
 
 
-def compared(real: Any, synthetic: Any, reference: Any) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
-    """Return two tables, plain, and the kinds of their columns, which `reference` decides if there is one."""
-    if reference is None:
-        real, synthetic = plain_tables(real=real, synthetic=synthetic)
-        return real, synthetic, kinds_of(real)
-    reference, real, synthetic = plain_tables(reference=reference, real=real, synthetic=synthetic)
-    return real, synthetic, kinds_of(reference)
+def compared(reference: Any, **tables: Any) -> tuple[pd.DataFrame, pd.Series, list[pd.DataFrame]]:
+    """Return the plain table that decides, `reference` or else the first, the kinds of its columns, and all tables, plain."""
+    frames = plain_tables(**({} if reference is None else {"reference": reference}), **tables)
+    return frames[0], kinds_of(frames[0]), frames[-len(tables) :]
 
 
 def is_measured(column: pd.Series) -> bool:

@@ -60,7 +60,8 @@ def pair_trends(real: Any, synthetic: Any, *, reference: Any = None) -> pd.DataF
     >>> pair_trends(real, real.assign(y=real.y[::-1].values)).to_dict("records")
     [{'column_1': 'x', 'column_2': 'y', 'score': 0.0, 'association': 1.0, 'strong': True}]
     """
-    return pairs_of(*compared(real, synthetic, reference))
+    _, kinds, (real, synthetic) = compared(reference, real=real, synthetic=synthetic)
+    return pairs_of(real, synthetic, kinds)
 
 
 def pairs_of(real: pd.DataFrame, synthetic: pd.DataFrame, kinds: pd.Series) -> pd.DataFrame:

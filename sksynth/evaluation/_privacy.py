@@ -75,7 +75,7 @@ def _nearest(rows: np.ndarray, known: np.ndarray, n_neighbours: int) -> np.ndarr
     return np.sort(np.column_stack(exact), axis=1)  # those that scikit-learn returns are none of rows that are equal
 
 
-def nearest_neighbour_ratio(real: Any, synthetic: Any, *, n_samples: int = 6_000, random_state: Any = 0) -> pd.Series:
+def nearest_neighbour_ratio(real: Any, synthetic: Any, *, n_samples: int = 2_000, random_state: Any = 0) -> pd.Series:
     """Return how much nearer each synthetic row lies to one real row than to any other.
 
     The distance to the nearest row of `real` over that to the second nearest, NNDR; distances as in `dcr_share`. A row near
@@ -85,7 +85,7 @@ def nearest_neighbour_ratio(real: Any, synthetic: Any, *, n_samples: int = 6_000
     ----------
     real, synthetic : DataFrame or ndarray, shape (n_rows, n_columns)
         Of the same columns; two rows or more of `real`.
-    n_samples : int, default=6_000
+    n_samples : int, default=2_000
         Synthetic rows that are drawn, if there are as many. All of `real` is searched.
     random_state : int, Generator or None, default=0
         Of the draw.
@@ -135,12 +135,15 @@ class MembershipInference:
     auc : float
         Area under the ROC curve of the guesses; 0.5 is guessing blindly.
     tpr : float
-        Share of the members that are found where at most a share `fpr` of the others is taken for one.
+        Share of the members that are found where a share `fpr` of the others is taken for one; of rows between which the
+        attack sees no difference, as many are taken at random as that allows.
     tpr_low, tpr_high : float
-        Confidence interval of `tpr` (Clopper and Pearson), at the threshold that was chosen. A `tpr_low` above `fpr` says
-        that some rows can be told.
+        Confidence interval of `tpr` (Clopper and Pearson).
     fpr : float
         What was allowed.
+    fpr_high : float
+        Upper end of the confidence interval of what was really taken, as the threshold was chosen by few rows. A `tpr_low`
+        above `fpr_high` says that some rows can be told.
     n_members, n_others : int
         Rows that were attacked.
     """
@@ -150,6 +153,7 @@ class MembershipInference:
     tpr_low: float
     tpr_high: float
     fpr: float
+    fpr_high: float
     n_members: int
     n_others: int
 
@@ -161,13 +165,15 @@ def membership_inference(
     *,
     fpr: float = 0.01,
     confidence: float = 0.95,
-    n_samples: int = 6_000,
+    n_samples: int = 2_000,
     random_state: Any = 0,
 ) -> MembershipInference:
-    """Attack a synthetic table: take those rows for members of the real one that lie nearest to a synthetic row.
+    """Attack a synthetic table: guess which rows the synthesizer was fitted on.
 
-    Distances as in `dcr_share`. The attacker knows nothing but the synthetic table and the row: a lower bound of what a
-    better one finds.
+    The attacker knows the synthetic table, and rows of the same kind that were not fitted on: the holdout. A row that lies
+    nearer to a synthetic row than to any row of the holdout but itself is taken for a member, the likelier the smaller the
+    ratio of both distances (distance calibrated by a reference [1]_); distances as in `dcr_share`. A better attack may find
+    more.
 
     Parameters
     ----------
@@ -177,7 +183,7 @@ def membership_inference(
     fpr : float in (0, 1), default=0.01
         Share of the holdout's rows that may be taken for members.
     confidence : float in (0, 1), default=0.95
-    n_samples : int, default=6_000
+    n_samples : int, default=2_000
         Rows drawn of `real` and of `holdout`, if both have as many. All of `synthetic` is searched.
     random_state : int, Generator or None, default=0
         Of the draw.
@@ -190,7 +196,8 @@ def membership_inference(
     Raises
     ------
     TypeError, ValueError
-        If a table is none, or the columns differ (the message names the column), or a share is none.
+        If a table is none or the columns differ (the message names the column), `holdout` or `real` has one row only, or a
+        share is none.
 
     References
     ----------
@@ -204,23 +211,37 @@ def membership_inference(
     >>> from sksynth.evaluation import membership_inference
     >>> adult = load_adult()
     >>> found = membership_inference(adult[:300], adult[:300], adult[300:600])
-    >>> found.auc > 0.9, found.tpr_low > found.fpr
+    >>> found.auc > 0.9, found.tpr_low > found.fpr_high
     (True, True)
     """
     check_share("fpr", fpr)
     check_share("confidence", confidence)
-    check_count("n_samples", n_samples)
+    check_count("n_samples", n_samples, 2)
     real, synthetic, holdout = plain_tables(real=real, synthetic=synthetic, holdout=holdout)
     n, seed = min(n_samples, len(real), len(holdout)), seed_of(random_state)
-    drawn = pd.concat([draw(frame, n, seed) for frame in (real, holdout)])
-    points = metric_space(real, kinds_of(real), drawn)
+    if n < 2:
+        raise ValueError(f"membership_inference needs two rows of real and of holdout, got {len(real)} and {len(holdout)}")
+    members, others = (draw(frame, n, seed) for frame in (real, holdout))
+    points = metric_space(real, kinds_of(real), pd.concat([members, others]))
     if points is None:
-        return MembershipInference(np.nan, np.nan, np.nan, np.nan, fpr, n, n)
-    nearness = -_nearest(points(drawn), points(synthetic), 1)[:, 0]
-    members = np.repeat([True, False], n)
-    rates, found, _ = roc_curve(members, nearness, drop_intermediate=False)
-    tpr = found[rates <= fpr].max()
-    bounds = binomtest(round(tpr * n), n).proportion_ci(confidence, method="exact")
-    return MembershipInference(
-        float(roc_auc_score(members, nearness)), float(tpr), float(bounds.low), float(bounds.high), fpr, n, n
-    )
+        return MembershipInference(np.nan, np.nan, np.nan, np.nan, fpr, np.nan, n, n)
+    scores = _nearness(points(members), points(others), points(synthetic))
+    is_member = np.repeat([True, False], n)
+    rates, found, _ = roc_curve(is_member, scores, drop_intermediate=False)
+    tpr = float(np.interp(fpr, rates, found))
+    auc = float(roc_auc_score(is_member, scores))
+    (tpr_low, tpr_high), (_, fpr_high) = (_bounds(share, n, confidence) for share in (tpr, fpr))
+    return MembershipInference(auc, tpr, tpr_low, tpr_high, fpr, fpr_high, n, n)
+
+
+def _bounds(share, n, confidence):
+    bounds = binomtest(round(share * n), n).proportion_ci(confidence, method="exact")
+    return float(bounds.low), float(bounds.high)
+
+
+def _nearness(members, others, synthetic):
+    """Return how much nearer each row lies to a synthetic row than to a row of the holdout that is not itself, 0 to 1."""
+    to_synthetic = _nearest(np.concatenate([members, others]), synthetic, 1)[:, 0]
+    to_others = np.concatenate([_nearest(members, others, 1)[:, 0], _nearest(others, others, 2)[:, 1]])
+    both = to_synthetic + to_others
+    return np.divide(to_others, both, out=np.full(len(both), 0.5), where=both > 0)

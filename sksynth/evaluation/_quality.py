@@ -53,7 +53,7 @@ def column_shapes(real: Any, synthetic: Any, *, reference: Any = None) -> pd.Ser
     >>> column_shapes(real, synthetic).to_dict()
     {'size': 0.75, 'colour': 0.5}
     """
-    real, synthetic, kinds = compared(real, synthetic, reference)
+    _, kinds, (real, synthetic) = compared(reference, real=real, synthetic=synthetic)
     return shapes_of(real, synthetic, kinds)
 
 
@@ -121,7 +121,7 @@ def quality(real: Any, synthetic: Any, *, reference: Any = None) -> float:
     >>> quality(adult[:1000], adult[:1000])
     1.0
     """
-    real, synthetic, kinds = compared(real, synthetic, reference)
+    _, kinds, (real, synthetic) = compared(reference, real=real, synthetic=synthetic)
     return overall(shapes_of(real, synthetic, kinds), pairs_of(real, synthetic, kinds))
 
 
