@@ -27,7 +27,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
 }
-html_sidebars = {"index": [], "quickstart": [], "benchmarks": [], "comparison": [], "changelog": []}
+html_sidebars = {"index": [], "quickstart": [], "benchmarks": [], "comparison": [], "contributing": [], "changelog": []}
 
 myst_heading_anchors = 3
 
@@ -58,6 +58,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "image_srcset": ["2x"],
     "show_signature": False,
+    "ignore_repr_types": "Display",  # the picture is enough
     "write_computation_times": False,
     "min_reported_time": 1,
 }

@@ -7,6 +7,7 @@ One model answers for any columns given any others: rows that meet a condition, 
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 from sksynth import BatchLSTMSynthesizer
 from sksynth.datasets import load_adult
@@ -19,13 +20,21 @@ synthesizer = BatchLSTMSynthesizer(random_state=0).fit(training)
 # %%
 # Rows that meet a condition
 # --------------------------
-# Every row meets it, and the other columns follow the distribution that they have given that.
-sample = synthesizer.sample(2000, given={"age": Interval(30, 40), "education": ["Bachelors", "Masters"]}, random_state=0)
-assert sample["age"].between(30, 40).all() and set(sample["education"]) == {"Bachelors", "Masters"}
+# Every row meets it, and the other columns follow the distribution that they have given that. A model of 3,500 rows stays nearer
+# to the whole table than it should; with more rows it comes closer, see :doc:`/benchmarks`.
+given = {"age": Interval(high=25), "education": ["HS-grad", "Some-college"]}
+sample = synthesizer.sample(2000, given=given, random_state=0)
+assert (sample["age"] <= 25).all() and set(sample["education"]) == {"HS-grad", "Some-college"}
 
-real = adult[adult["age"].between(30, 40) & adult["education"].isin(["Bachelors", "Masters"])]
-print(f"above 50K: {(sample['income'] == '>50K').mean():.2f} of the sampled rows,", end=" ")
-print(f"{(real['income'] == '>50K').mean():.2f} of the {len(real)} real rows that meet it")
+real = adult[(adult["age"] <= 25) & adult["education"].isin(["HS-grad", "Some-college"])]
+tables = {"whole table": adult, "real rows that meet it": real, "sampled rows": sample}
+pd.DataFrame(
+    {
+        "married": {name: (table["marital-status"] == "Married-civ-spouse").mean() for name, table in tables.items()},
+        "hours-per-week": {name: table["hours-per-week"].mean() for name, table in tables.items()},
+        "income above 50K": {name: (table["income"] == ">50K").mean() for name, table in tables.items()},
+    }
+).round(2)
 
 # %%
 # Missing cells
@@ -35,7 +44,7 @@ rows = holdout.dropna()
 holes = rows.mask(np.random.default_rng(0).random(rows.shape) < 0.2)
 filled = synthesizer.impute(holes, random_state=0)
 assert not filled.isna().any().any()
-filled.head()
+filled.head().T
 
 # %%
 # Single draws keep how columns vary. For the best guess of single cells, draw several tables and take the mean of a number:

@@ -15,7 +15,7 @@ from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
 from sksynth.datasets import load_adult
 from sksynth.evaluation import HistoryDisplay
 
-adult = load_adult().head(2000)
+adult = load_adult().head(1000)
 synthesizer = BatchLSTMSynthesizer(ColumnClusterer(max_columns=8), LSTMTextModel(epochs=3), n_jobs=2, random_state=0)
 
 
@@ -24,7 +24,10 @@ synthesizer = BatchLSTMSynthesizer(ColumnClusterer(max_columns=8), LSTMTextModel
 # each are best, as the networks start threads of their own.
 def fit_on_cluster():
     """Return a synthesizer whose batches were trained by the workers of a cluster, and where these were."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs="error", dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
         with joblib.parallel_config(backend="dask"):
             return clone(synthesizer).fit(adult), list(client.scheduler_info()["workers"])
 

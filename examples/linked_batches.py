@@ -51,5 +51,5 @@ for (name, table), marker in zip(tables.items(), ["o", "x", "s"], strict=True):
     axes.plot(shares.to_numpy(), range(len(order)), marker, label=name, fillstyle="none")
 axes.set_yticks(range(len(order)), order)
 axes.set_xlabel("share of incomes above 50K")
-axes.legend()
+axes.legend(loc="lower right")
 plt.show()

@@ -38,8 +38,8 @@ print(model.sample(3, validator=lambda line: "gift" in line, random_state=0))
 # %%
 # Copies
 # ------
-# There are few phrases, so that long stretches are met again; what matters is that new lines repeat no more of the training
-# lines than held-out lines do.
+# There are few phrases, so that long stretches are met again. Whether new lines repeat more of the training lines than they
+# should is seen beside lines that were held out.
 fresh = model.sample(len(holdout), random_state=0)
 lengths = range(5, 45, 5)
 figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
