@@ -184,6 +184,8 @@ def test_coverage_by_hand():
     assert coverage(real, synthetic).to_dict() == pytest.approx(expected, nan_ok=True)
     outside = coverage(real, synthetic.assign(size=[90.0, 95.0]))
     assert outside["size"] == 0.0
+    nul = pd.DataFrame({"text": ["", "\0"] * 4})
+    assert coverage(nul, nul)["text"] == valid_share(nul, nul) == 1.0
     nothing = coverage(real, synthetic.assign(size=np.nan, colour=None))
     assert nothing[["size", "colour"]].tolist() == [0.0, 0.0]
 

@@ -27,7 +27,7 @@ USES = {
     "tokenizers": {"fields", "persistence", *FLOOR},
     "core": {"_grammar", "_memory_map", "_random", "privacy"},
     "privacy": set(),
-    "evaluation": {"_random", "_validation"},
+    "evaluation": {"__version__", "_random", "_validation"},
     "persistence": {"__version__"},
     "_clusterer": {"privacy", *FLOOR},
     "_links": {"_clusterer"},
@@ -179,6 +179,8 @@ def test_wheel_holds_what_it_needs(tmp_path):
     extras = {
         "sksynth/__init__.pyi",
         "sksynth/evaluation/__init__.pyi",
+        "sksynth/evaluation/_report/page.css",
+        "sksynth/evaluation/_report/page.html",
         "sksynth/privacy/__init__.pyi",
         "sksynth/data/README.md",
         "sksynth/data/adult.csv.gz",

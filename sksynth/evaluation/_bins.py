@@ -81,7 +81,8 @@ def _labels(real, synthetic, n_labels):
     if all(isinstance(value, float) for value in shown):
         shown = sorted(shown)
     rest = [f"({len(values) - len(shown):,} others)"] if len(values) > len(shown) else []
-    return Bins(pd.Index([*map(label, shown), *rest], dtype=object), tuple(shown))
+    names = [*map(label, shown), *rest] or ["(no value)"]
+    return Bins(pd.Index(names, dtype=object), tuple(shown))
 
 
 def _edges(own, others, n_bins):

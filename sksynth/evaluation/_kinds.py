@@ -147,6 +147,6 @@ def _objects(column: pd.Series) -> pd.Series:
 
 
 def codes(real: pd.Series, synthetic: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return two plain columns as codes ``0, 1, ...`` of their values, equal codes for equal values, -1 where missing."""
+    """Return two columns as codes ``0, 1, ...`` of their values, equal codes for equal values, -1 where missing."""
     both = pd.factorize(pd.concat([real, synthetic]))[0]
     return both[: len(real)], both[len(real) :]

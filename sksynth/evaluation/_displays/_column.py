@@ -120,7 +120,7 @@ class ColumnComparisonDisplay:
         ax = new_axes(ax, self, 5.0, 3.2 if is_histogram else 1.2 + 0.3 * len(self.real))
         (self._histogram if is_histogram else self._bars)(ax)
         take_literally(ax.set_title(shown(self.column, 40), fontsize="medium", loc="left"))
-        ax.legend(**NOTES)
+        ax.legend(loc="best" if is_histogram else "lower right", **NOTES)
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -157,6 +157,7 @@ class ColumnComparisonDisplay:
         self.synthetic_ = ax.barh(places + 0.2, lengths[1], 0.4, label="synthetic", **looks)
         name_ticks(ax.yaxis, places, names)
         ax.invert_yaxis()
+        ax.set_xlim(0.0, 1.4 * max(*lengths[0], *lengths[1], 0.01))  # room for the legend
         ax.set_xlabel("share of rows")
 
 

@@ -34,12 +34,16 @@ def need_matplotlib(what: str) -> None:
 
 def shown(name: Any, width: int = 24) -> str:
     """Return a name or a value as one short line that a picture can hold: what cannot be printed becomes a question mark."""
-    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in _one_line(name))
+    text = "".join(character if _is_visible(character) else "\N{REPLACEMENT CHARACTER}" for character in _one_line(name))
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _one_line(name: Any) -> str:
     return " ".join(str(name).split()) or repr(name)
+
+
+def _is_visible(character: str) -> bool:
+    return character.isprintable() or character == "\N{ZERO WIDTH JOINER}"  # which holds emoji together
 
 
 def name_ticks(axis: Any, places: Sequence, names: Sequence[str], **looks: Any) -> None:

@@ -4,8 +4,6 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .._displays._drawing import shown
 from ._pictures import as_data
 from ._words import METRICS, SECTIONS

@@ -69,7 +69,7 @@ class Report:
             - value: of the synthetic table;
             - real: what real rows reach, NaN without a holdout. Of "column_shapes", "pair_trends", "quality", "c2st" and
               "utility" that is the table that was learned from, beside the holdout; of the others the holdout, beside the
-              table that was learned from; of an attack on membership what blind guesses reach.
+              table that was learned from; of "dcr_share" and an attack on membership what blind guesses reach.
         """
         return self.figures.copy()
 

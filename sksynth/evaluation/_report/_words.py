@@ -50,14 +50,18 @@ class Metric:
 
 
 METRICS = {
-    "quality": Metric("Overall quality", "Mean of the next two figures. 1 is alike in all that they see.", 1.0, 1, (0.02, 0.07)),
+    "quality": Metric(
+        "Overall quality", "Mean of the next two figures. 1 is alike in all that they see.",
+        1.0, 1, (0.02, 0.07),
+    ),
     "column_shapes": Metric(
         "Shapes of columns", "How alike the distribution of each column is, column by column; the mean. 1 is alike.",
         1.0, 1, (0.02, 0.07),
     ),
     "pair_trends": Metric(
         "Pairs of columns",
-        "How alike the dependence of two columns on each other is; the mean of those that do depend on each other. 1 is alike.",
+        "How alike the dependence of two columns on each other is; the mean of those that do depend on each other. 1 is "
+        "alike.",
         1.0, 1, (0.03, 0.1),
     ),
     "c2st": Metric(
@@ -68,32 +72,39 @@ METRICS = {
     "auc_fall": Metric("Gives away", "", 0.0, -1, None, "z.3f"),
     "utility": Metric(
         "Of use for learning",
-        "How well a model that has learned from the synthetic rows predicts real ones (R² of a number, else area under the ROC "
-        "curve); beside it, one that has learned from the real rows.",
+        "How well a model that has learned from the synthetic rows predicts real ones (R² of a number, else area under the "
+        "ROC curve); beside it, one that has learned from the real rows.",
         None, 1, (0.02, 0.1),
     ),
     "valid_share": Metric(
-        "Valid rows", "Share of the rows of which every value is one that the real table would allow.", 1.0, 1, (0.01, 0.05), "z.1%"
+        "Valid rows", "Share of the rows of which every value is one that the real table would allow.",
+        1.0, 1, (0.01, 0.05), "z.1%",
     ),
     "coverage": Metric(
         "Coverage",
-        "Share of the real ranges and categories that are found; the mean of columns. Rare values belong to single people: full "
-        "coverage is no aim of its own.",
+        "Share of the real ranges and categories that are found; the mean of columns. Rare values belong to single people: "
+        "full coverage is no aim of its own.",
         1.0, 1, None, "z.1%",
     ),
     "missing_values": Metric(
-        "Missing cells", "By how much the share of missing cells differs; the mean of columns.", 0.0, -1, (0.01, 0.05), "z.2%"
+        "Missing cells", "By how much the share of missing cells differs; the mean of columns.",
+        0.0, -1, (0.01, 0.05), "z.2%",
     ),
     "missing_difference": Metric("Missing", "", 0.0, -1, None, "+z.2%"),
-    "dtype_changes": Metric("Changed dtypes", "Number of columns that have another dtype.", 0.0, -1, (0.0, 2.0), "z.0f"),
+    "dtype_changes": Metric(
+        "Changed dtypes", "Number of columns that have another dtype.",
+        0.0, -1, (0.0, 2.0), "z.0f",
+    ),
     "copied_rows": Metric(
         "Copied rows",
-        "Share of the rows that equal a row of the real table. Short rows may be alike by chance: see how many further real rows are.",
+        "Share of the rows that equal a row of the real table. Short rows may be alike by chance: see how many further real "
+        "rows are.",
         None, -1, (0.005, 0.02), "z.2%",
     ),
     "nearest_neighbour_ratio": Metric(
         "Rows that point at one real row",
-        "Distance to the nearest real row over that to the second nearest; of the one row in twenty where it is smallest. 0 points at one row.",
+        "Distance to the nearest real row over that to the second nearest, where it is smallest: one row in twenty has less. "
+        "0 points at one real row.",
         None, 1, (0.05, 0.15),
     ),
     "dcr_share": Metric(
@@ -104,16 +115,19 @@ METRICS = {
     ),
     "membership_auc": Metric(
         "Attack on membership",
-        "How well somebody who has the synthetic table tells, by nearness, whether a row was learned from (area under the ROC "
-        "curve). 0.5 is guessing.",
+        "How well somebody who has the synthetic table tells, by nearness, whether a row was learned from (area under the "
+        "ROC curve). 0.5 is guessing.",
         0.5, -1, (0.03, 0.1),
     ),
     "membership_tpr": Metric(
-        "Rows that the attack finds", "Share of the rows learned from that the attack finds, where it may be wrong on as few others as stand beside.",
+        "Rows that the attack finds",
+        "Share of the rows learned from that the attack finds, where it may be wrong on as few others as stands beside.",
         None, -1, None, "z.2%",
     ),
     "membership_tpr_low": Metric(
-        "The least of it that is certain", "Lower end of the confidence interval of that share. What is above the figure beside it says that rows can be told.",
+        "The least of it that is certain",
+        "Lower end of the confidence interval of that share; beside it the upper end for the others. If it is above that, "
+        "rows can be told.",
         None, -1, (0.0, 0.01), "z.2%",
     ),
 }  # fmt: skip
@@ -190,7 +204,8 @@ def _on_privacy(found):
         if known:
             worst = max(known, key=GRADES.index)
             yield {
-                "good": "No sign that rows were learned by heart was found. That is no proof: only differential privacy is a guarantee.",
+                "good": "No sign that rows were learned by heart was found. That is no proof: only differential privacy is a "
+                "guarantee.",
                 "fair": "There are slight signs that rows were learned by heart: look at the figures on privacy.",
                 "poor": "Rows were learned by heart, at least in part: the table tells of single real rows.",
             }[worst]
