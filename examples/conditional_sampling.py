@@ -20,8 +20,8 @@ synthesizer = BatchLSTMSynthesizer(random_state=0).fit(training)
 # %%
 # Rows that meet a condition
 # --------------------------
-# Every row meets it, and the other columns follow the distribution that they have given that. A model of 3,500 rows stays nearer
-# to the whole table than it should; with more rows it comes closer, see :doc:`/benchmarks`.
+# Every row meets it, and the other columns follow the distribution that they have given that. A model of 3,500 rows stays
+# nearer to the whole table than it should; with more rows it comes closer, see :doc:`/benchmarks`.
 given = {"age": Interval(high=25), "education": ["HS-grad", "Some-college"]}
 sample = synthesizer.sample(2000, given=given, random_state=0)
 assert (sample["age"] <= 25).all() and set(sample["education"]) == {"HS-grad", "Some-college"}
@@ -44,7 +44,7 @@ rows = holdout.dropna()
 holes = rows.mask(np.random.default_rng(0).random(rows.shape) < 0.2)
 filled = synthesizer.impute(holes, random_state=0)
 assert not filled.isna().any().any()
-filled.head().T
+filled.head().transpose()
 
 # %%
 # Single draws keep how columns vary. For the best guess of single cells, draw several tables and take the mean of a number:

@@ -6,6 +6,8 @@ Batches of columns are trained in parallel by joblib, and joblib can hand them t
 the same to the bit, wherever they were trained. It needs the extra ``sksynth[distributed]``.
 """
 
+import logging
+
 import joblib
 import matplotlib.pyplot as plt
 from dask.distributed import Client, LocalCluster
@@ -25,7 +27,7 @@ synthesizer = BatchLSTMSynthesizer(ColumnClusterer(max_columns=8), LSTMTextModel
 def fit_on_cluster():
     """Return a synthesizer whose batches were trained by the workers of a cluster, and where these were."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs="error", dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=logging.ERROR, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
         with joblib.parallel_config(backend="dask"):
