@@ -147,8 +147,11 @@ def test_frame_has_every_figure_once_the_worst_first(found, tables):
     assert len(columns) == 4 * 5
     shapes = evaluation.column_shapes(tables[2], tables[1], reference=tables[0])
     assert columns.xs("column_shapes", level="metric")["value"].to_dict() == pytest.approx(shapes.to_dict(), nan_ok=True)
-    for scores in (columns.xs("column_shapes", level="metric")["value"], frame.loc[frame["section"] == "pairs", "value"]):
-        assert scores.dropna().is_monotonic_increasing
+    shape, fall = (columns.xs(metric, level="metric") for metric in ("column_shapes", "auc_fall"))
+    behind = np.fmax(shape["real"] - shape["value"], fall["value"] - fall["real"])
+    pairs = frame[frame["section"] == "pairs"]
+    for worst_first in (behind, (pairs["real"] - pairs["value"]).dropna()):
+        assert worst_first.is_monotonic_decreasing
     assert len(frame[frame["section"] == "pairs"]) == 6
 
 
@@ -263,7 +266,7 @@ def test_page_holds_words_figures_and_pictures(found, found_page):
     assert f"{whole(found, 'quality')[0]:.3f}" in page.text
     assert "This fit is private, or <b>not</b>." in page.text
     assert len(page.pictures) == 5 + 6
-    assert page.text.index("Columns, the least alike first") < page.text.index("Pairs of columns, the least alike first")
+    assert page.text.index("Columns, the worst first") < page.text.index("Pairs of columns, the worst first")
     assert [name for name, _ in page.attributes].count("alt") == len(page.pictures)
 
 
@@ -279,8 +282,8 @@ def test_pictures_are_of_the_worst(tables):
     pytest.importorskip("matplotlib")
     page = Page(report(*tables, n_plots=2).to_html())
     assert len(page.pictures) == 2 + 1
-    assert "Pictures of the 2 least alike of 5 columns." in page.text
-    assert "Pictures of the 1 least alike of 6 pairs." in page.text
+    assert "Pictures of the 2 worst of 5 columns." in page.text
+    assert "Pictures of the 1 worst of 6 pairs." in page.text
 
 
 def test_report_holds_no_rows(found, found_page):

@@ -42,6 +42,8 @@ class AssociationDisplay:
         Of the batches.
     link_frames_ : list of matplotlib Rectangle
         Of the links.
+    order : list
+        The columns as they stand in the picture.
 
     See Also
     --------
@@ -153,7 +155,7 @@ class AssociationDisplay:
         values = self.association.loc[order, order].to_numpy()
         self.im_ = ax.imshow(values, **{"cmap": "Blues", "vmin": 0.0, "vmax": 1.0, "aspect": "auto"} | imshow_kw)
         names = [shown(column) for column in order]
-        size = "medium" if len(order) <= ANNOTATED else max(4.0, min(9.0, 300 / len(order)))
+        size = "medium" if len(order) <= ANNOTATED else max(4.0, min(9.0, 500 / len(order)))
         name_ticks(ax.xaxis, range(len(order)), names, rotation=90, fontsize=size)
         name_ticks(ax.yaxis, range(len(order)), names, fontsize=size)
         if len(order) <= ANNOTATED:

@@ -32,6 +32,8 @@ class ColumnComparisonDisplay:
     figure_ : matplotlib Figure
     real_, synthetic_ : matplotlib artist
         StepPatch of a histogram, BarContainer of bars.
+    missing : tuple of two floats
+        Share of the rows of the real and of the synthetic table in which the cell is missing.
 
     Examples
     --------

@@ -127,14 +127,16 @@ def _privacy(tables: Tables, seeds: dict) -> list[tuple]:
 
 
 def _columns(shapes: tuple, told: tuple, covered: tuple, missing: tuple) -> list[tuple]:
-    """Return the figures of single columns, those of the worst shape first."""
+    """Return the figures of single columns, first those furthest behind real rows in shape or in what they give away."""
     found = {
         "column_shapes": shapes,
         "auc_fall": [None if test is None else test.columns for test in told],
         "coverage": covered,
         "missing_difference": [None if shares is None else shares["difference"] for shares in missing],
     }
-    order = shapes[0].sort_values(kind="stable").index
+    shape, fall = (_frame(found[metric]) for metric in ("column_shapes", "auc_fall"))
+    behind = pd.concat([_behind(shape), (fall["value"] - fall["real"].fillna(0.0)).reindex(shape.index)], axis=1).max(axis=1)
+    order = behind.sort_values(ascending=False, kind="stable", na_position="last").index
     return [
         ("columns", metric, column, None, value[column], np.nan if real is None else real[column])
         for column in order
@@ -145,12 +147,21 @@ def _columns(shapes: tuple, told: tuple, covered: tuple, missing: tuple) -> list
 def _pairs(pairs: tuple) -> list[tuple]:
     """Return the figures of pairs of columns, the worst first."""
     found, real = pairs
-    reached = np.full(len(found), np.nan) if real is None else real["score"].to_numpy()
-    table = found.assign(real=reached).sort_values("score", kind="stable")
-    return [
-        ("pairs", "pair_trends", *row)
-        for row in table[["column_1", "column_2", "score", "real"]].itertuples(index=False, name=None)
-    ]
+    scores = _frame([found["score"], None if real is None else real["score"]])
+    order = _behind(scores).sort_values(ascending=False, kind="stable", na_position="last").index
+    table = found.assign(**scores).loc[order, ["column_1", "column_2", "value", "real"]]
+    return [("pairs", "pair_trends", *row) for row in table.itertuples(index=False, name=None)]
+
+
+def _frame(pair: Any) -> pd.DataFrame:
+    """Return the scores of the synthetic table beside what real rows reach, NaN where that is not known."""
+    value, real = pair
+    return pd.DataFrame({"value": value, "real": np.nan if real is None else real.reindex(value.index)}, dtype=float)
+
+
+def _behind(scores: pd.DataFrame) -> pd.Series:
+    """Return by how much scores lie behind what real rows reach, or behind 1 where that is not known."""
+    return scores["real"].fillna(1.0) - scores["value"]
 
 
 def _whole(section: str, metric: str, values: Any) -> tuple:

@@ -63,7 +63,8 @@ class Report:
         Returns
         -------
         figures : DataFrame, shape (n_figures, 6)
-            - section: "likeness", "use", "validity", "privacy"; "columns" and "pairs", in which the worst come first;
+            - section: "likeness", "use", "validity", "privacy"; "columns" and "pairs", in which the worst come first, those
+              that lie furthest behind what real rows reach;
             - metric: the name of the function that computes it, or what is taken of that;
             - column, column_2: of figures of a column or a pair, else None;
             - value: of the synthetic table;
@@ -168,7 +169,7 @@ def report(
     privacy_statement : str, default=None
         That of the model, as `privacy_statement_` of a synthesizer; stands in the page.
     n_plots : int, default=16
-        Columns that the page shows pictures of, the worst first, and twice the pairs of columns.
+        Columns that the page shows pictures of, the worst first, and of half as many pairs of columns.
     random_state : int, Generator or None, default=0
         Of all draws of rows and of the classifiers.
 

@@ -150,19 +150,18 @@ def summary(figures: pd.DataFrame, target: Any) -> list[str]:
 
 def _on_likeness(figures, found):
     shapes, pairs = found["column_shapes"], found["pair_trends"]
-    single = figures[figures["section"].eq("columns") & figures["metric"].eq("column_shapes") & figures["value"].notna()]
-    two = figures[figures["section"].eq("pairs") & figures["value"].notna()]
     if not np.isnan(shapes[0]):
-        worst = single.iloc[0]
+        worst = _worst(figures[figures["section"].eq("columns") & figures["metric"].eq("column_shapes")])
         yield (
-            f"Single columns are {shapes[0]:.1%} alike on average{_reach(shapes, '.1%')}; the least is "
-            f"{_quoted(worst.column)} with {worst.value:.1%}."
+            f"Single columns are {shapes[0]:.1%} alike on average{_reach(shapes, '.1%')}; the worst is "
+            f"{_quoted(worst.column)} with {worst.value:.1%}{_reach((worst.value, worst.real), '.1%')}."
         )
     if not np.isnan(pairs[0]):
-        worst = two.iloc[0]
+        worst = _worst(figures[figures["section"].eq("pairs")])
         yield (
             f"Columns that depend on each other do so {pairs[0]:.1%} alike on average{_reach(pairs, '.1%')}; of all pairs the "
-            f"least is {_quoted(worst.column)} with {_quoted(worst.column_2)}, {worst.value:.1%}."
+            f"worst is {_quoted(worst.column)} with {_quoted(worst.column_2)}, {worst.value:.1%}"
+            f"{_reach((worst.value, worst.real), '.1%')}."
         )
     auc, falls = found["c2st"], figures[figures["section"].eq("columns") & figures["metric"].eq("auc_fall")]
     if not np.isnan(auc[0]):
@@ -171,6 +170,11 @@ def _on_likeness(figures, found):
             f"A classifier that looks at whole rows {_telling(*auc)} (area under the ROC curve {auc[0]:.3f}, 0.5 being "
             f"guesses{_reach(auc, '.3f', ', real rows reach ')}); the column that gives away most is {_quoted(most.column)}."
         )
+
+
+def _worst(scores):
+    """Return the row that lies furthest behind what real rows reach, or behind 1."""
+    return scores.loc[(scores["real"].fillna(1.0) - scores["value"]).idxmax()]
 
 
 def _telling(value, real):
