@@ -190,6 +190,27 @@ def test_categories_are_bars():
     np.testing.assert_allclose(heights(display.synthetic_), [0.5, 0.0, 0.5, 0.0], atol=1e-9)
 
 
+def test_numbers_of_few_values_are_bars_in_their_order():
+    """Numbers that are compared as categories stand in their order, whole ones without a point."""
+    real = pd.DataFrame({"n": [3.0, 3.0, 10.0, 2.5, np.nan]})
+    display = ColumnComparisonDisplay.from_predictions(real, real, "n")
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["2.5", "3", "10", "(missing)"]
+
+
+def test_categories_of_which_there_are_none_are_drawn():
+    """A column without any value is one bar, of what is missing."""
+    table = pd.DataFrame({"c": pd.Series([None, None], dtype=object)})
+    display = ColumnComparisonDisplay.from_predictions(table, table, "c")
+    np.testing.assert_allclose(heights(display.real_), [0.0, 1.0])
+
+
+def test_quantities_of_which_the_synthetic_table_has_none_are_drawn():
+    """Where a whole column is missing in the synthetic table, the real one decides on the bins."""
+    real, synthetic = pd.DataFrame({"n": np.arange(50.0)}), pd.DataFrame({"n": [np.nan] * 50})
+    display = ColumnComparisonDisplay.from_predictions(real, synthetic, "n")
+    assert display.missing == (0.0, 1.0)
+
+
 def test_rare_categories_share_a_bar():
     """Twelve categories have a bar of their own, the others one together."""
     names = [f"c{number:02d}" for number in range(30) for _ in range(40 - number)]

@@ -51,7 +51,7 @@ def find_bins(real: pd.Series, synthetic: pd.Series, kind: str, n_bins: int, *, 
     if kind == "category":
         return _labels(real, synthetic, min(n_bins, N_LABELS))
     own, others = (to_lengths(column) if kind == "unique" else column.to_numpy(float) for column in (real, synthetic))
-    edges = _edges(own[np.isfinite(own)], others[np.isfinite(others)], n_bins)
+    edges = _edges(own[~np.isnan(own)], others[~np.isnan(others)], n_bins)
     if kind == "number" and is_date:
         breaks = pd.DatetimeIndex(np.round(edges * DAY).astype("datetime64[s]"))
     else:
@@ -86,16 +86,14 @@ def _labels(real, synthetic, n_labels):
 
 
 def _edges(own, others, n_bins):
+    """Return edges of bins of one width, whole where all numbers are; `own`, real ones, are never none."""
     both = np.concatenate([own, others])
-    if not both.size:
-        return np.array([-0.5, 0.5])
     low, high = both.min(), both.max()
-    if own.size:
-        ends = np.quantile(own, [TAIL, 1 - TAIL])
-        if 0 < 3 * (ends[1] - ends[0]) < high - low:
-            low, high = ends
+    ends = np.quantile(own, [TAIL, 1 - TAIL])
+    if 0 < 3 * (ends[1] - ends[0]) < high - low:
+        low, high = ends
     if (both % 1 == 0).all():
         low, high = np.floor(low), np.ceil(high)
         width = max(1.0, np.ceil((high - low + 1) / n_bins))
         return low - 0.5 + width * np.arange(np.ceil((high - low + 1) / width) + 1)
-    return np.linspace(low, high, n_bins + 1) if high > low else np.array([low - 0.5, low + 0.5])
+    return np.linspace(low, high, n_bins + 1)
