@@ -1,6 +1,8 @@
-"""From a real table to a synthetic one.
+"""
+Quickstart: from a real table to a synthetic one
+================================================
 
-Fits one model to 4,000 rows of the Adult table, samples 1,000 new rows, and compares some marginals of the two.
+One model is fitted to 4,000 rows of the Adult table; 1,000 new rows are sampled, and some marginals of the two compared.
 """
 
 import time
@@ -11,7 +13,9 @@ from sksynth import BatchLSTMSynthesizer
 from sksynth.datasets import load_adult
 
 # %%
-# Fit: kinds of columns, their values and bounds are inferred, missing cells are learned with everything else.
+# Fit
+# ---
+# Kinds of columns, their values and bounds are inferred; missing cells are learned with everything else.
 real = load_adult()
 synthesizer = BatchLSTMSynthesizer(random_state=0, verbose=1)
 start = time.perf_counter()
@@ -19,14 +23,18 @@ synthesizer.fit(real)
 print(f"\nfitted {len(real):,} rows x {real.shape[1]} columns in {time.perf_counter() - start:.1f} s")
 
 # %%
-# Sample: a DataFrame with the columns and dtypes of the real one.
+# Sample
+# ------
+# A DataFrame comes out, with the columns and dtypes of the real one.
 start = time.perf_counter()
 synthetic = synthesizer.sample(1000)
 print(f"sampled {len(synthetic):,} rows in {time.perf_counter() - start:.1f} s; five of them:\n")
 print(synthetic.head().T.to_string(header=False))
 
 # %%
-# Compare: a row that is as likely in the synthetic table as in the real one says that the model has learned it.
+# Compare
+# -------
+# What is as frequent in the synthetic table as in the real one was learned.
 numbers = ["age", "education-num", "hours-per-week", "capital-gain"]
 means = pd.DataFrame({"real": real[numbers].mean(), "synthetic": synthetic[numbers].mean()})
 print("\nmeans\n" + means.round(1).to_string())

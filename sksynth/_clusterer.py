@@ -48,20 +48,20 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    association_ : DataFrame, shape (n_features_in_, n_features_in_)
+    association_ : DataFrame, shape (n_columns, n_columns)
         Association of every two columns: symmetric, in [0, 1], 1 on the diagonal. For two columns of normal numbers it is
         close to the absolute correlation; constant columns have none with others.
     privacy_event_ : dp_accounting.DpEvent
         What the association spent, where `noise_multiplier` is set: `association_`, and all that follows, is private.
-    linkage_ : ndarray, shape (n_features_in_ - 1, 4)
+    linkage_ : ndarray, shape (n_columns - 1, 4)
         The tree, as `scipy.cluster.hierarchy.dendrogram` reads it.
     batches_ : list of lists of column names
         Each in the order of the table; the batch of the table's first column comes first.
-    labels_ : ndarray of int, shape (n_features_in_,)
+    labels_ : ndarray of int, shape (n_columns,)
         Position in `batches_` of every column's batch.
     columns_ : list
         Names of the columns as they are.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_columns,)
         Names of the columns, where all are strings.
     n_features_in_ : int
         Number of columns.
@@ -142,12 +142,12 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame, ndarray or list of lists, shape (n_rows, n_features_in_)
+        X : DataFrame, ndarray or list of lists, shape (n_rows, n_columns)
             The columns of fit, in that order.
 
         Returns
         -------
-        DataFrame or ndarray, shape (n_rows, n_features_in_)
+        DataFrame or ndarray, shape (n_rows, n_columns)
             A frame for a frame, an array for anything else, dtypes kept; `set_output` may ask for a frame.
 
         Raises
@@ -162,12 +162,12 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame, ndarray or list of lists, shape (n_rows, n_features_in_)
+        X : DataFrame, ndarray or list of lists, shape (n_rows, n_columns)
             Columns batch by batch, as `transform` returns them.
 
         Returns
         -------
-        DataFrame or ndarray, shape (n_rows, n_features_in_)
+        DataFrame or ndarray, shape (n_rows, n_columns)
             A frame for a frame, an array for anything else, dtypes kept.
 
         Raises
@@ -193,7 +193,7 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame, ndarray or list of lists, shape (n_rows, n_features_in_)
+        X : DataFrame, ndarray or list of lists, shape (n_rows, n_columns)
             The columns of fit, in that order.
 
         Returns
@@ -220,7 +220,7 @@ class ColumnClusterer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of object, shape (n_features_in_,)
+        ndarray of object, shape (n_columns,)
             ``"x0", "x1", ...`` where fit saw an array.
 
         Raises

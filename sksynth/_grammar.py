@@ -214,7 +214,19 @@ class Grammar:
         return states
 
     def counts(self, ids: np.ndarray, states: np.ndarray) -> list[np.ndarray]:
-        """Count tokens by slot and state: one array of shape (n_states, n_tokens) per slot."""
+        """Count tokens by slot and state.
+
+        Parameters
+        ----------
+        ids : ndarray of int, shape (n_rows, n_positions)
+        states : ndarray of int, shape (n_rows, n_positions)
+            As `states` returns them.
+
+        Returns
+        -------
+        counts : list of ndarray of int, shape (n_states, n_tokens)
+            One for each slot.
+        """
         counts = [np.zeros((slot.n_states, slot.n_tokens), np.int64) for slot in self.slots]
         for position, index in enumerate(self.slot_of_position):
             shape = counts[index].shape

@@ -44,15 +44,36 @@ class Field:
     n_folded: int | None = None
 
     def replace(self, **changes) -> "Field":
-        """Return a copy of the field with some of its attributes changed."""
+        """Return a copy of the field with some of its attributes changed.
+
+        Parameters
+        ----------
+        **changes
+            Attributes by name.
+
+        Returns
+        -------
+        field : of this class
+        """
         return replace(self, **changes)
 
     def describe_domain(self) -> str:
-        """Return the values that the field holds, as a short text."""
+        """Return the values that the field holds, as a short text.
+
+        Returns
+        -------
+        text : str
+        """
         return ""
 
     def describe_folded(self) -> str:
-        """Return what of the data the field does not hold, as a short text; empty where it holds everything."""
+        """Return what of the data the field does not hold, as a short text.
+
+        Returns
+        -------
+        text : str
+            Empty where the field holds everything.
+        """
         return _count(self.n_folded, "row") if self.n_folded else ""
 
 
@@ -367,12 +388,24 @@ class Schema(dict):
         super().__setitem__(column, field)
 
     def update(self, fields=(), /, **more):
-        """Set several fields, as `dict.update`."""
+        """Set several fields, as `dict.update`.
+
+        Parameters
+        ----------
+        fields : mapping or iterable of pairs, optional
+        **more
+            Further fields by column name.
+        """
         for column, field in dict(fields, **more).items():
             self[column] = field
 
     def copy(self) -> "Schema":
-        """Return a copy that can be changed without changing this schema."""
+        """Return a copy that can be changed without changing this schema.
+
+        Returns
+        -------
+        schema : Schema
+        """
         return Schema(self)
 
     def __repr__(self):
@@ -387,16 +420,40 @@ class Schema(dict):
         return "\n".join(lines)
 
     def to_json(self, **kwargs) -> str:
-        """Return the schema as JSON text; `kwargs` are those of `json.dumps`."""
+        """Return the schema as JSON text.
+
+        Parameters
+        ----------
+        **kwargs
+            Those of `json.dumps`.
+
+        Returns
+        -------
+        text : str
+        """
         return json.dumps(self.to_plain(), **kwargs)
 
     def to_plain(self) -> list[dict]:
-        """Return the schema as what JSON knows: a list of one dict per column."""
+        """Return the schema as what JSON knows.
+
+        Returns
+        -------
+        items : list of dict
+            One for each column.
+        """
         return [{"column": to_plain(column), "kind": field.kind, **_set_attributes(field)} for column, field in self.items()]
 
     @classmethod
     def from_json(cls, text: str) -> "Schema":
         """Return the schema that `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        schema : Schema
 
         Raises
         ------
@@ -408,6 +465,14 @@ class Schema(dict):
     @classmethod
     def from_plain(cls, items: list[dict]) -> "Schema":
         """Return the schema of which `to_plain` made a list.
+
+        Parameters
+        ----------
+        items : list of dict
+
+        Returns
+        -------
+        schema : Schema
 
         Raises
         ------

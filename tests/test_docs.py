@@ -69,6 +69,16 @@ def test_code_on_questions_runs(run):
 
 
 @pytest.mark.slow
+def test_code_on_evaluation_runs(run):
+    """The page on evaluation finds its synthetic table close to the real one, and the report has its figures."""
+    names = run("docs/evaluation.md")
+    assert names["page"].stat().st_size > 10_000
+    value = names["figures"].set_index("metric")["value"]
+    assert value["dcr_share"] == pytest.approx(names["share"]) and 0.4 < names["share"] < 0.6
+    assert value["utility"] == pytest.approx(names["tstr"], abs=0.02) and 0.7 < names["tstr"] < names["trtr"] + 0.02
+
+
+@pytest.mark.slow
 def test_code_on_privacy_runs(run, capsys):
     """The page on privacy spends what it says."""
     names = run("docs/privacy.md")
@@ -83,4 +93,57 @@ def test_code_of_the_readme_runs(run):
     assert len(names["synthetic"]) == 1000
     assert list(names["synthetic"].columns) == list(names["adult"].columns)
     assert names["search"].best_params_["table__text_model__rnn_units"] in (16, 32)
-    assert names["synthesizer"].get_params()["schema"] is names["schema"]
+    assert set(names["schema"]) <= set(names["adult"].columns)
+    assert Path("report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.slow
+def test_code_on_tables_runs(run):
+    """The page on tables samples rows of the dtypes of fit, and rows that a validator accepts."""
+    names = run("docs/tables.md")
+    assert (names["sample"].dtypes == names["orders"].dtypes).all()
+    assert len(names["cheap"]) == 100
+    assert len(names["unlikely"]) == 3
+
+
+@pytest.mark.slow
+def test_code_on_schemas_runs(run):
+    """The page on schemas shows what is inferred as it is printed there, and samples within what is said."""
+    names = run("docs/schema.md")
+    shown = re.search(r"^```text\n(.*?)\.\.\.\n```$", (ROOT / "docs/schema.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+    printed = str(names["inferred"]).splitlines()[:5]
+    assert [re.split("  +", line)[:3] for line in shown.splitlines()] == [re.split("  +", line)[:3] for line in printed]
+    assert names["synthesizer"].schema_["age"].low == 18
+
+
+@pytest.mark.slow
+def test_code_of_the_first_page_runs(run):
+    """The first page makes a synthetic table."""
+    assert run("docs/index.md")["synthetic"].shape == (1000, 15)
+
+
+def test_every_page_with_code_runs():
+    """Each page that holds Python is run by a test of this file."""
+    pages = [
+        path for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")] if "\n```python\n" in path.read_text("utf-8")
+    ]
+    tested = re.findall(r'run\("(.+?)"\)', Path(__file__).read_text(encoding="utf-8"))
+    assert {path.relative_to(ROOT).as_posix() for path in pages} == set(tested)
+
+
+def test_links_between_pages_hold():
+    """Links of the README and of the pages lead to files of the repository, and to headings that are there."""
+    made = {"gallery/index.rst", *(f"gallery/{path.stem}.rst" for path in (ROOT / "examples").glob("*.py"))}
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            path, _, anchor = target.partition("#")
+            if "://" in target or (page.parent == ROOT / "docs" and path in made):
+                continue
+            assert (page.parent / path).exists(), f"{page.name}: {target}"
+            assert not anchor or anchor in headings(page.parent / path), f"{page.name}: {target}"
+
+
+def headings(page):
+    """Return the anchors of a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}

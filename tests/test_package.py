@@ -207,3 +207,14 @@ def test_ci_begins_with_the_commands_of_the_readme():
 def test_readme_opens_with_its_commands():
     """Nothing but the title comes before the two commands."""
     assert re.match(r"# sksynth\n\n```sh\n.*\n```\n\n```sh\n.*\n```\n", readme())
+
+
+def test_contributing_guide_maps_the_rooms():
+    """The map of the rooms in the guide for contributors is the table above: every room, and what it uses beside the floor."""
+    guide = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .+ \|(.*)\|$", guide, re.MULTILINE)
+    assert {room: set(re.findall(r"`(\w+)`", uses)) for room, uses in rows} == {
+        room: uses - FLOOR for room, uses in USES.items() if room not in FLOOR | {"__init__"}
+    }
+    told = re.search(r"\*Floor\*.*?;", guide, re.DOTALL)[0]
+    assert set(re.findall(r"`(\w+)`", told)) == FLOOR

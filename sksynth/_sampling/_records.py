@@ -30,6 +30,8 @@ class SamplingError(RuntimeError):
         Why the last of them were.
     valid : list of str, or the container that fit was given
         The valid records so far; of `sample_iter` those that were not given out yet.
+    remedy : str
+        What can be done.
     """
 
     def __init__(self, n_invalid: int, reasons: list[str], valid: Any, remedy: str = RAISE):

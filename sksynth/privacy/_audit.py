@@ -39,7 +39,20 @@ class Audit:
     confidence: float
 
     def ceiling(self, epsilon: float, delta: float, fpr: float = 0.01) -> float:
-        """Return the largest share that could be found at a false positive rate under (epsilon, delta)-privacy."""
+        """Return the largest share that could be found at a false positive rate under (epsilon, delta)-privacy.
+
+        Parameters
+        ----------
+        epsilon, delta : float
+        fpr : float, default=0.01
+            The false positive rate.
+
+        Returns
+        -------
+        tpr : float
+            After Kairouz, Oh and Viswanath (2015): ``e**epsilon * fpr + delta`` or less, and the
+            same for false negatives.
+        """
         return float(min(np.exp(epsilon) * fpr + delta, 1.0 - np.exp(-epsilon) * (1.0 - delta - fpr)))
 
 
@@ -67,6 +80,11 @@ def audit_mechanism(
     Returns
     -------
     audit : Audit
+
+    Raises
+    ------
+    ValueError
+        If `run` returns anything but one score for each canary.
     """
     included = np.random.default_rng(random_state).random(n_canaries) < 0.5
     scores = np.asarray(run(included), float)

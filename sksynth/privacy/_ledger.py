@@ -70,8 +70,9 @@ class Ledger:
 
         Parameters
         ----------
-        step, mechanism, covers : str
+        step, mechanism : str
         event : dp_accounting.DpEvent
+        covers : str
         delta : float, default=0.0
         **parameters
             See `Entry`.
@@ -79,13 +80,24 @@ class Ledger:
         self.entries.append(Entry(step, mechanism, event, parameters, covers, delta))
 
     def add_unaccounted(self, step: str, covers: str) -> None:
-        """Enter a step that is neither public nor private: it makes epsilon infinite."""
+        """Enter a step that is neither public nor private: it makes epsilon infinite.
+
+        Parameters
+        ----------
+        step, covers : str
+            See `Entry`.
+        """
         import dp_accounting
 
         self.add(step, "none", dp_accounting.NonPrivateDpEvent(), covers=covers)
 
     def copy(self) -> "Ledger":
-        """Return a ledger of the same entries, to which others can be added."""
+        """Return a ledger of the same entries, to which others can be added.
+
+        Returns
+        -------
+        ledger : Ledger
+        """
         other = Ledger(self.delta)
         other.entries = list(self.entries)
         return other
@@ -101,12 +113,30 @@ class Ledger:
         return self.delta - sum(entry.delta for entry in self.entries)
 
     def epsilon(self, more: Sequence[Any] = (), accountant: str = "pld") -> float:
-        """Return the epsilon of all entries, and of `more` events, composed at `delta`."""
+        """Return the epsilon of all entries, composed at `delta`.
+
+        Parameters
+        ----------
+        more : sequence of dp_accounting.DpEvent, default=()
+            Composed with them, and not entered.
+        accountant : {"pld", "rdp"}, default="pld"
+
+        Returns
+        -------
+        epsilon : float
+            0.0 without any, infinite where a step is not accounted for.
+        """
         events = [*self.events, *more]
         return composed_epsilon(events, self.remaining_delta, accountant) if events else 0.0
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per entry: step, mechanism, parameters, its own epsilon at `remaining_delta`, delta, covers."""
+        """Return the entries as a table.
+
+        Returns
+        -------
+        entries : DataFrame
+            A row for each: step, mechanism, parameters, its own epsilon at `remaining_delta`, delta, covers.
+        """
         rows = [
             (
                 entry.step, entry.mechanism, dict(entry.parameters),
@@ -118,14 +148,34 @@ class Ledger:
 
 
 def gaussian_event(noise_multiplier: float) -> Any:
-    """Return the event of one vector of sums, released with noise of `noise_multiplier` times what one row can change."""
+    """Return the event of one vector of sums, released with Gaussian noise.
+
+    Parameters
+    ----------
+    noise_multiplier : float
+        Standard deviation of the noise over what one row can change, in Euclidean norm.
+
+    Returns
+    -------
+    event : dp_accounting.GaussianDpEvent
+    """
     import dp_accounting
 
     return dp_accounting.GaussianDpEvent(noise_multiplier)
 
 
 def laplace_event(epsilon: float) -> Any:
-    """Return the event of one count, released with Laplace noise of scale 1 / `epsilon`."""
+    """Return the event of one count, released with Laplace noise.
+
+    Parameters
+    ----------
+    epsilon : float
+        One over the scale of the noise.
+
+    Returns
+    -------
+    event : dp_accounting.LaplaceDpEvent
+    """
     import dp_accounting
 
     return dp_accounting.LaplaceDpEvent(1.0 / epsilon)

@@ -122,6 +122,15 @@ class LineTokenizer(Tokenizer):
     def admit(self, lines: Sequence[str]) -> Any:
         """Return this tokenizer: other characters are *other* in any lines, and longer ones are cut.
 
+        Parameters
+        ----------
+        lines : sequence of str, shape (n_lines,)
+
+        Returns
+        -------
+        tokenizer : of this class
+            This very object.
+
         Raises
         ------
         ValueError, TypeError
@@ -155,7 +164,16 @@ class LineTokenizer(Tokenizer):
         return self.codec_.encode(lines)[0] if cut else self.codec_.encode_whole(lines)
 
     def decode(self, ids: np.ndarray) -> list[str]:
-        """Return the lines of token ids, shape (n_lines, n_positions), or of more positions.
+        """Return the lines of token ids.
+
+        Parameters
+        ----------
+        ids : ndarray of int, shape (n_lines, n_positions)
+            Or of more positions.
+
+        Returns
+        -------
+        lines : list of str
 
         Raises
         ------

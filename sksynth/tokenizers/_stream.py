@@ -117,23 +117,61 @@ class StreamTokenizer(Tokenizer):
             yield np.append(rest, np.resize(beginning, step + 1 - len(rest)))[None]
 
     def admit(self, lines: Sequence[str]) -> "StreamTokenizer":
-        """Return this tokenizer, see `CharTokenizer.admit`."""
+        """Return this tokenizer, see `CharTokenizer.admit`.
+
+        Parameters
+        ----------
+        lines : sequence of str, shape (n_lines,)
+
+        Returns
+        -------
+        self : StreamTokenizer
+        """
         check_is_fitted(self, "tokenizer_")
         self.tokenizer_.admit(lines)
         return self
 
     def encode(self, lines: Sequence[str], *, cut: bool = False) -> np.ndarray:
-        """Return the token ids of lines, shape (n_lines, n_positions), int32; see `CharTokenizer.encode`."""
+        """Return the token ids of lines, see `CharTokenizer.encode`.
+
+        Parameters
+        ----------
+        lines : sequence of str, shape (n_lines,)
+        cut : bool, default=False
+
+        Returns
+        -------
+        ids : ndarray of int32, shape (n_lines, n_positions)
+        """
         check_is_fitted(self, "tokenizer_")
         return np.pad(self.tokenizer_.encode(lines, cut=cut), [(0, 0), (1, 0)], constant_values=END)
 
     def decode(self, ids: np.ndarray) -> list[str]:
-        """Return the lines of token ids, shape (n_lines, n_positions)."""
+        """Return the lines of token ids.
+
+        Parameters
+        ----------
+        ids : ndarray of int, shape (n_lines, n_positions)
+
+        Returns
+        -------
+        lines : list of str
+        """
         check_is_fitted(self, "tokenizer_")
         return self.tokenizer_.decode(np.asarray(ids)[:, 1:])
 
     def guides(self, prefixes: Sequence[str] | None = None, max_length: int | None = None) -> list:
-        """Return what tells which tokens may come next, see `CharTokenizer.guides`."""
+        """Return what tells which tokens may come next, see `CharTokenizer.guides`.
+
+        Parameters
+        ----------
+        prefixes : sequence of str, default=None
+        max_length : int, default=None
+
+        Returns
+        -------
+        guides : list of callable
+        """
         check_is_fitted(self, "tokenizer_")
         return [_Behind(guide) for guide in self.tokenizer_.guides(prefixes, max_length)]
 

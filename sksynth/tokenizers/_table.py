@@ -98,6 +98,10 @@ class TableTokenizer(Tokenizer):
         X : DataFrame or array of shape (n_rows, n_columns)
         y : None
             Ignored.
+
+        Returns
+        -------
+        self : TableTokenizer
         """
         X = check_table(X)
         self.schema_ = infer_schema(X, min_frequency=self.min_frequency, schema=self.schema)
@@ -197,6 +201,10 @@ class TableTokenizer(Tokenizer):
             Fitted.
         columns : collection
             Of both.
+
+        Returns
+        -------
+        tokenizer : TableTokenizer
         """
         theirs, shared = other._codecs(), copy(self)
         shared.schema_ = Schema({**self.schema_, **{column: other.schema_[column] for column in columns}})
@@ -204,7 +212,17 @@ class TableTokenizer(Tokenizer):
         return shared
 
     def reads_like(self, other: "TableTokenizer", column: Any) -> bool:
-        """Say whether another tokenizer has the same tokens for a column, and allows them in the same states."""
+        """Say whether another tokenizer has the same tokens for a column, and allows them in the same states.
+
+        Parameters
+        ----------
+        other : TableTokenizer
+        column : column of `fit`
+
+        Returns
+        -------
+        alike : bool
+        """
         runs = [tokenizer._codecs()[column].run for tokenizer in (self, other)]
         own, theirs = ([slot.transitions for slot in run.slots] if run is not None else [] for run in runs)
         return len(own) == len(theirs) and all(map(np.array_equal, own, theirs))
@@ -397,7 +415,12 @@ class TableTokenizer(Tokenizer):
         Parameters
         ----------
         column : column of `fit`
-            A category or boolean; a missing value is among them where it can be.
+            A category or boolean.
+
+        Returns
+        -------
+        values : list of pairs of value and int
+            A missing value is among them where it can be.
         """
         codec = self._codecs()[column]
         missing = (
@@ -457,9 +480,17 @@ class TableTokenizer(Tokenizer):
         return frame
 
     def log_cell_size(self, ids: np.ndarray, n_context: int = 0) -> np.ndarray:
-        """Return the log of the number (or width) of the rows that share each row's modelled tokens, shape (n_rows,).
+        """Return the log of the number (or width) of the rows that share each row's modelled tokens.
 
-        The first `n_context` runs are left out.
+        Parameters
+        ----------
+        ids : ndarray of int, shape (n_rows, n_positions), or with free digits
+        n_context : int, default=0
+            Number of leading runs that are left out.
+
+        Returns
+        -------
+        sizes : ndarray of float, shape (n_rows,)
         """
         check_is_fitted(self)
         counted = [place.run is None or place.run >= n_context for place in self.places.values()]
