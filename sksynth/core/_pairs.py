@@ -8,7 +8,7 @@ so that also what rare tokens say is there from the start, and learns what count
 
 import numpy as np
 import scipy.sparse
-from sklearn.utils.extmath import randomized_svd
+import scipy.sparse.linalg
 
 from .._memory_map import in_blocks
 from ._layout import RECALL_SCALE, Layout
@@ -48,15 +48,16 @@ def start_of_recall(
     tokens, counts, n_rows = _counts(layout, rows, shape)
     vectors = np.zeros((2, shape.n_tokens, shape.rnn_units))
     n_factors = min(shape.rnn_units, len(tokens) - 1)
-    if n_factors > 0:
-        own = counts.diagonal()
+    own = counts.diagonal()
+    if (own < n_rows).any():
         expected = np.outer(own, own / n_rows)
         says = np.log((counts + PRIOR_PAIRS) / (expected + PRIOR_PAIRS))
         says[_slot_of_token(shape)[tokens][:, None] == _slot_of_token(shape)[tokens]] = 0.0
         weight = np.sqrt(own)[:, None]  # errors count by how often a pair would be met
-        left, sizes, right = randomized_svd(weight * says * weight.T, n_factors, n_iter=4, random_state=rng.integers(2**31))
+        sizes, factors = scipy.sparse.linalg.eigsh(weight * says * weight.T, n_factors, v0=rng.random(len(tokens)))
         turn = np.linalg.qr(rng.standard_normal((shape.rnn_units, shape.rnn_units)))[0][:n_factors]
-        vectors[:, tokens] = (np.stack([left, right.T]) * np.sqrt(sizes) / weight) @ turn
+        both = factors * np.sqrt(np.abs(sizes)) / weight
+        vectors[:, tokens] = np.stack([both * np.sign(sizes), both]) @ turn
         size = HEAD_SCALE / max(np.sqrt(np.mean(vectors[1, tokens] ** 2)), 1e-12)
         vectors *= np.reshape([SHARE_RECALLED / RECALL_SCALE / size, size], (2, 1, 1))
     recall, heads = vectors.astype(np.float32)
