@@ -3,7 +3,8 @@
 A head sees the sum of a vector for every token read before. Between these vectors and the heads stands a table, tokens by
 tokens, of what one adds to the logit of the other; were there only one token to read, the best such table would be their
 pointwise mutual information, which can be counted at once. Training goes on from its best approximation of few dimensions,
-so that also what rare tokens say is there from the start, and learns what counting pairs does not tell.
+so that also what rare tokens say is there from the start, and learns what counting pairs does not tell. Only where there are
+many rows (`FEWEST_ROWS`): few are learned by heart from there.
 """
 
 import numpy as np
@@ -18,6 +19,7 @@ from ._rows import MappedRows, subsets
 PRIOR_PAIRS = 3.0  # added to how often two tokens are met and to how often they would be by chance
 SHARE_RECALLED = 0.5  # of what a pair says: of several tokens that are read, some say the same
 HEAD_SCALE = 0.15  # root mean square of what heads get
+FEWEST_ROWS = 20_000  # for whom this pays: of ten thousand and fewer, networks that start from pairs learned less in the end
 MOST_ROWS, MOST_TOKENS = 100_000, 4_000  # that are looked at: rows at equal distances, and the most frequent tokens
 
 
