@@ -148,14 +148,13 @@ def test_names_arrive_without_tensorflow():
     assert not {"tensorflow", "keras"} & set(loaded)
 
 
-@pytest.mark.parametrize(
-    ("before", "statement", "limit"),
-    [("", "import sksynth", 0.15), ("import pandas, sklearn.base", "from sksynth import BatchLSTMSynthesizer", 0.3)],
-)
-def test_import_is_fast(before, statement, limit):
-    """The package costs at most 0.15 s to import, the synthesizer at most 0.3 s on top of pandas and sklearn.base."""
-    code = f"{before}\nfrom time import perf_counter\nstart = perf_counter()\n{statement}\nprint(perf_counter() - start)"
-    assert any(float(run_python(code)[0]) <= limit for _ in range(5))  # the first time compiles, others may be disturbed
+def test_import_is_light():
+    """The synthesizer takes less than half the time of pandas and scikit-learn's base to import, on top of them."""
+    code = (
+        "from time import perf_counter\nstart = perf_counter()\nimport pandas, sklearn.base\nbetween = perf_counter()\n"
+        "from sksynth import BatchLSTMSynthesizer\nprint((perf_counter() - between) / (between - start))"
+    )
+    assert any(float(run_python(code)[0]) < 0.5 for _ in range(5))  # the first time compiles, others may be disturbed
 
 
 def test_public_names():

@@ -1,8 +1,9 @@
 """The language model of rows as pure functions of weights: losses, and their gradient by hand.
 
 Embedding -> LSTM (x n_layers) -> one head per slot. Where columns are read in any order, heads see beside the hidden state
-the sum of a vector for every token that was read before: what two columns say of each other is learned once, however far
-apart they are read.
+the sum of a vector for every token that was read before, what is recalled: what two columns say of each other is learned once,
+however far apart they are read. Unit by unit the hidden state says how much of that counts, from nothing to twice, as several
+columns may say the same.
 
 Everything that depends on rows runs on a part of them, so that the parts of a step can run beside each other; what depends on
 weights alone is done once, before and after.
@@ -103,6 +104,10 @@ class Reading(NamedTuple):
     tokens: tf.Tensor  # row of the token table, by time of reading, shape (n_times, n_rows)
     slots: tf.Tensor  # row of the slot table, by time of reading, shape (n_times,)
     layers: list[Layer]
+    state: tf.Tensor | None = (
+        None  # what `hidden` is made of where the network recalls: the last layer's, and what is recalled,
+    )
+    recalled: tf.Tensor | None = None  # both of the shape of `hidden`
 
 
 def tables(shape: NetworkShape, weights: dict) -> dict:
@@ -153,7 +158,8 @@ def read(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, n
     hidden, layers = _LAYERS[shape.loops == "xla"](shape, _below_heads(weights), tokens, slots, order, masks)
     if shape.recalls:
         recalled = tf.cumsum(tf.gather(RECALL_SCALE * weights["recall"], tokens), exclusive=True) * masks[-1]
-        hidden += _to_places(recalled, order, shape.n_positions)
+        recalled = _to_places(recalled, order, shape.n_positions)
+        return Reading(hidden + recalled * (1.0 + hidden), tokens, slots, layers, hidden, recalled)
     return Reading(hidden, tokens, slots, layers)
 
 
@@ -264,8 +270,10 @@ def _of_tables(shape, reading, upstream):
 def _unread(shape, weights, reading, order, upstream):
     """Gradients of all weights but the heads'."""
     if shape.recalls:
-        recalled = tf.cumsum(tf.gather(upstream, order) * reading.layers[-1].mask, exclusive=True, reverse=True)
+        through = tf.gather(upstream * (1.0 + reading.state), order)
+        recalled = tf.cumsum(through * reading.layers[-1].mask, exclusive=True, reverse=True)
         own = {"recall": RECALL_SCALE * sum_by_token(recalled, reading.tokens, shape.n_tokens)}
+        upstream *= 1.0 + reading.recalled
         return own | _unread(shape._replace(recalls=False), weights, reading, order, upstream)
     if shape.loops != "keras":
         return gradients_of(shape, reading, find_deltas(shape, weights, reading, order, upstream))

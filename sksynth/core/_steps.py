@@ -139,7 +139,10 @@ class Steps:
             return h
         if said is not None:
             lanes.recalled += self._recall.take(said, axis=0, mode="clip")
-        return h + lanes.recalled
+        seen = h + 1.0
+        seen *= lanes.recalled
+        seen += h
+        return seen
 
 
 def pick(cumulative: np.ndarray, uniform: np.ndarray) -> np.ndarray:

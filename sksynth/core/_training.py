@@ -13,6 +13,7 @@ from ._callbacks import Guarded, Keeper
 from ._layout import ILLEGAL, Layout, has_text
 from ._model import AVERAGE, RowModel, parts_of
 from ._network import NetworkShape
+from ._pairs import FEWEST_ROWS, start_of_recall
 from ._quiet import refuse_fork
 from ._rows import MappedRows, gatherer, rows_of, subsets
 from ._run import Run
@@ -312,6 +313,8 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     weights = run.weights
     if weights is None:
         weights = initial_weights(shape, layout.priors(rows), drawing)
+        if shape.recalls and len(rows) >= FEWEST_ROWS:
+            weights |= {name: weights[name] + more for name, more in start_of_recall(layout, rows, shape, drawing).items()}
     knobs = knobs_of(layout, settings, steps, steps * settings.epochs, training_seed)
     with _engine.borrowed(shape, settings.batch_size, per_call) as model:
         start_network(model, run, weights | knobs)
