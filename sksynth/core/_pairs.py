@@ -17,7 +17,7 @@ from ._network import NetworkShape
 from ._rows import MappedRows, subsets
 
 PRIOR_PAIRS = 3.0  # added to how often two tokens are met and to how often they would be by chance
-SHARE_RECALLED = 0.5  # of what a pair says: of several tokens that are read, some say the same
+SHARE_RECALLED = 0.75  # of what a pair says: of several tokens that are read, some say the same
 HEAD_SCALE = 0.15  # root mean square of what heads get
 FEWEST_ROWS = 20_000  # for whom this pays: of ten thousand and fewer, networks that start from pairs learned less in the end
 MOST_ROWS, MOST_TOKENS = 100_000, 4_000  # that are looked at: rows at equal distances, and the most frequent tokens
