@@ -316,7 +316,8 @@ def test_missing_is_a_value_of_the_distribution():
     """Where cells can be missing, that has its share."""
     table = pd.DataFrame({"a": ["x", "y", None] * 40, "b": ["u", "v", "w"] * 40})
     model = BatchLSTMSynthesizer(
-        text_model=LSTMTextModel(rnn_units=8, epochs=20, batch_size=16, learning_rate=0.05, dropout=0.0, jit_compile=False), random_state=0
+        text_model=LSTMTextModel(rnn_units=8, epochs=20, batch_size=16, learning_rate=0.05, dropout=0.0, jit_compile=False),
+        random_state=0,
     ).fit(table)
     shares = model.conditional(table[:3], "a")
     assert shares.columns.isna().sum() == 1

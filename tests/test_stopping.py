@@ -244,7 +244,7 @@ def tell(state):
 table = pd.DataFrame({name: np.arange(64) % 2 == i % 2 for i, name in enumerate("abcd")})
 model = LSTMTextModel(embedding_dim=4, rnn_units=4, epochs=100_000, batch_size=32, validation_fraction=0.0)
 clusterer = ColumnClusterer(batches=[["a", "b"], ["c", "d"]])
-fitted = BatchLSTMSynthesizer(clusterer, model, callbacks=[tell], n_jobs=n_jobs, random_state=0)
+fitted = BatchLSTMSynthesizer(clusterer, model, callbacks=[tell], linked=False, n_jobs=n_jobs, random_state=0)
 say("begin")
 with warnings.catch_warnings(record=True) as caught, joblib.parallel_config(backend):
     warnings.simplefilter("always")
