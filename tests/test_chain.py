@@ -43,9 +43,11 @@ def made_table():
 TABLE = made_table()
 
 
-def fitted(batches, **parameters):
+def fitted(batches, *, epochs=10, any_order="auto", **parameters):
     """Return a fitted synthesizer of small networks."""
-    model = LSTMTextModel(rnn_units=16, epochs=10, batch_size=32, learning_rate=0.03, dropout=0.0, jit_compile=False)
+    model = LSTMTextModel(
+        rnn_units=16, epochs=epochs, batch_size=32, learning_rate=0.03, dropout=0.0, any_order=any_order, jit_compile=False
+    )
     clusterer = ColumnClusterer(batches=batches)
     return BatchLSTMSynthesizer(clusterer, model, min_frequency=1, random_state=0, **parameters).fit(TABLE)
 
@@ -79,7 +81,7 @@ def test_linked_batches_are_one_table(linked):
     """Columns of different batches go together as in the table where batches are linked, and not where they are not."""
     assert min(agreement(TABLE)) > 0.9
     assert min(agreement(linked.sample(2_000, random_state=0))) > 0.8
-    apart = fitted(BATCHES, linked=False)
+    apart = fitted(BATCHES, linked=False, epochs=1)
     assert apart.links_ == [[], [], []]
     assert max(agreement(apart.sample(2_000, random_state=0))) < 0.5
 
@@ -314,7 +316,8 @@ def test_missing_is_a_value_of_the_distribution():
     """Where cells can be missing, that has its share."""
     table = pd.DataFrame({"a": ["x", "y", None] * 40, "b": ["u", "v", "w"] * 40})
     model = BatchLSTMSynthesizer(
-        text_model=LSTMTextModel(rnn_units=8, epochs=60, batch_size=16, dropout=0.0, jit_compile=False), random_state=0
+        text_model=LSTMTextModel(rnn_units=8, epochs=20, batch_size=16, learning_rate=0.05, dropout=0.0, jit_compile=False),
+        random_state=0,
     ).fit(table)
     shares = model.conditional(table[:3], "a")
     assert shares.columns.isna().sum() == 1
@@ -348,8 +351,7 @@ def test_only_categories_have_such_distributions(model):
 
 def test_models_of_one_order_answer_no_questions():
     """A model that reads columns in one order only says so, and what to do."""
-    model = LSTMTextModel(rnn_units=4, epochs=1, any_order=False)
-    synthesizer = BatchLSTMSynthesizer(text_model=model, random_state=0).fit(TABLE[:100])
+    synthesizer = fitted([list(TABLE)], epochs=1, any_order=False)
     for ask in (
         lambda: synthesizer.sample(given={"kind": "cat"}),
         lambda: synthesizer.impute(TABLE),

@@ -455,7 +455,7 @@ def private(make):
     """Return a function that makes a private synthesizer of two batches, of four epochs of two steps each."""
     return lambda **parameters: make(
         {"epochs": 4, "validation_fraction": None, "early_stopping": "auto", "batch_size": 32},
-        **{"schema": PUBLIC, "epsilon": 50.0} | parameters,
+        **{"schema": PUBLIC, "epsilon": 2.0} | parameters,
     )
 
 
@@ -538,7 +538,7 @@ def test_private_steps_that_were_lost_are_drawn_again(private, table, tmp_path, 
 @pytest.mark.filterwarnings("ignore:noise drowns the signal:UserWarning")
 def test_a_private_model_of_lines_tells_its_steps_when_loaded(tmp_path):
     """The ledger of a private text model says after load how many steps were taken, stopped early or not."""
-    parameters = {"rnn_units": 4, "embedding_dim": 4, "epochs": 4, "batch_size": 40, "epsilon": 50.0, "random_state": 0}
+    parameters = {"rnn_units": 4, "embedding_dim": 4, "epochs": 4, "batch_size": 40, "epsilon": 2.0, "random_state": 0}
     model = LSTMTextModel(CharTokenizer(alphabet="ab", max_length=4), checkpoint_dir=tmp_path, **parameters)
     stopped(model, LINES, 0, 1)
     so_far = LSTMTextModel.load(tmp_path).privacy_ledger_

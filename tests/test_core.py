@@ -461,17 +461,15 @@ def test_in_some_parts_some_runs_come_first(share):
     """In the share of the parts that is asked for, other runs are read first, each whole; what is not read is last."""
     layout, n_steps = Layout(GRAMMAR), 400
     reach = tf.constant([GRAMMAR.n_positions, GRAMMAR.n_positions - 1])
-    orders = np.array(
-        [_training.orders_of_step(layout, reach, np.uint32([5, 6]), tf.constant(i, tf.int64), share) for i in range(n_steps)]
-    )
+    orders_of = tf.function(lambda step, share: _training.orders_of_step(layout, reach, np.uint32([5, 6]), step, share))
+    orders = np.array([orders_of(tf.constant(step, tf.int64), share) for step in range(n_steps)])
     known = {tuple(layout.order[layout.positions(first)]): first for first in ((1,), (2,), (0, 2), (1, 2))}
 
     moved = (orders[:, 0] != layout.order).any(axis=1)
     assert {known[tuple(order)] for order in orders[moved, 0].tolist()} == set(known.values())
     assert abs(moved.mean() - share) < 5 * np.sqrt(share * (1 - share) / n_steps) + 1e-9
     assert (orders[:, 1, -1] == layout.order[-1]).all()
-    plain = _training.orders_of_step(layout, reach, np.uint32([5, 6]), tf.constant(3, tf.int64), 0.0)
-    assert np.array_equal(plain, [layout.order, layout.order])
+    assert np.array_equal(orders_of(tf.constant(3, tf.int64), 0.0), [layout.order, layout.order])
     behind = layout.order[-1]
     rest = [[[place for place in order if place != behind] for order in orders[:, part].tolist()] for part in (0, 1)]
     both = (np.array(rest) != layout.order[:-1]).any(axis=2)

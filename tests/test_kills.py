@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, fields
 from sksynth._training._checkpoints import Folder
 
 HERE = Path(__file__).resolve().parent
-EPOCHS, BATCHES = 20, [["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"]]
+EPOCHS, PRIVATE_EPOCHS = 12, 4
+BATCHES = [["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"]]
 ENDLESS = 100_000  # epochs: minutes or hours
 SOON = 120.0  # seconds after which a test no longer waits for what should take a few, on a machine that is busy
 NOT_POSSIBLE = 77  # exit code of a script that cannot do what is to be tested
@@ -27,17 +29,18 @@ linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs t
 
 
 def fit(folder, n_jobs=1, epochs=EPOCHS, **parameters):
-    """Fit four batches of a tiny table; scripts in processes of their own call it too."""
-    table = pd.DataFrame(np.random.default_rng(0).choice(["u", "v", "w"], (96, 8)), columns=list("abcdefgh"))
-    model = LSTMTextModel(embedding_dim=4, rnn_units=4, epochs=epochs, batch_size=32, early_stopping=False)
+    """Fit four batches, every second linked to the one before; scripts in processes of their own call it too."""
+    rows = np.array([[*row, *row] for row in product("uvw", repeat=4)])
+    table = pd.DataFrame(rows, columns=list("abefcdgh"))[list("abcdefgh")]  # two shapes of networks, to compile few
+    model = LSTMTextModel(embedding_dim=4, rnn_units=4, epochs=epochs, batch_size=27, early_stopping=False)
     own = {"clusterer": ColumnClusterer(batches=BATCHES), "text_model": model, "random_state": 0, "n_jobs": n_jobs}
     return BatchLSTMSynthesizer(**own | {"checkpoint_dir": folder} | parameters).fit(table)
 
 
 def fit_privately(folder, **parameters):
-    """Fit the same table with a public schema: eight epochs of three steps for each batch."""
+    """Fit the same table with a public schema: epochs of three steps for each batch."""
     schema = {name: fields.Category(["u", "v", "w"]) for name in "abcdefgh"}
-    return fit(folder, epochs=8, schema=schema, epsilon=100.0, **parameters)
+    return fit(folder, epochs=PRIVATE_EPOCHS, schema=schema, epsilon=2.0, **parameters)
 
 
 class Script:
@@ -371,7 +374,7 @@ def test_a_second_fit_in_a_folder_is_refused(whole, run, tmp_path):
     assert script.until(lambda: n_rows(tmp_path / "folder", 1) == 3)
     fitted = BatchLSTMSynthesizer.load(whole[0]).set_params(checkpoint_dir=tmp_path / "folder")
     del fitted._read_from  # as if it had been fitted here
-    table = fitted.sample(96)
+    table = fitted.sample(81)
     for overwrite in (False, True):
         with pytest.raises(RuntimeError, match=r"folder is locked by another fit .* wait for its end, or choose another"):
             fit(tmp_path / "folder", overwrite=overwrite)
@@ -400,15 +403,15 @@ def test_a_private_fit_that_is_killed_counts_every_step_once(run, tmp_path):
     """Killed, a private fit tells each epoch once at most, after it was kept, and its ledger has no more steps."""
     folder, told = tmp_path / "folder", tmp_path / "told.txt"
     script = run(PRIVATE, folder, told)
-    assert script.until(lambda: n_rows(folder, 1) >= 3)
+    assert script.until(lambda: n_rows(folder, 1) >= 2)
     assert script.kill()
     code, output = run(PRIVATE, folder, told).wait()
     assert code == 0, output
 
     loaded, lines = BatchLSTMSynthesizer.load(folder), told.read_text().splitlines()
-    assert loaded.history_[["batch", "epoch"]].to_numpy().tolist() == [[b, e] for b in range(4) for e in range(8)]
-    assert len(lines) == len(set(lines)) >= 31  # what was kept as the kill came was told to nobody
+    assert loaded.history_[["batch", "epoch"]].to_numpy().tolist() == [[b, e] for b in range(4) for e in range(PRIVATE_EPOCHS)]
+    assert len(lines) == len(set(lines)) >= 4 * PRIVATE_EPOCHS - 1  # what was kept as the kill came was told to nobody
     training = [row for row in loaded.privacy_ledger_["parameters"] if "steps_taken" in row]
-    assert [row["steps_taken"] for row in training] == [row["steps_planned"] for row in training] == [24] * 4
-    assert [model._n_steps for model in loaded.models_] == [24] * 4
-    assert loaded.epsilon_ <= 100.0
+    assert [row["steps_taken"] for row in training] == [row["steps_planned"] for row in training] == [3 * PRIVATE_EPOCHS] * 4
+    assert [model._n_steps for model in loaded.models_] == [3 * PRIVATE_EPOCHS] * 4
+    assert loaded.epsilon_ <= 2.0

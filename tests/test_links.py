@@ -180,7 +180,7 @@ def test_links_may_be_given(make, template, table, tmp_path):
     pd.testing.assert_frame_equal(own.sample(20, random_state=0), copied.sample(20, random_state=0))
 
     domains = {column: fields.Category(sorted(table[column].unique())) for column in ("a", "a_again")}
-    parameters = {"text_model": template(epochs=1, validation_fraction=None), "schema": domains, "epsilon": 10.0}
+    parameters = {"text_model": template(epochs=1, validation_fraction=None), "schema": domains, "epsilon": 2.0}
     private = make(clusterer=ColumnClusterer(batches=[["a_again"], ["a"]]), linked=[[], ["a_again"]], **parameters)
     private.fit(table[list(domains)])
     assert private.links_ == [[], ["a_again"]]
@@ -375,13 +375,13 @@ def test_links_of_a_private_fit_follow_from_what_was_released(make, template):
     """Private fits are linked by the noisy association that their batches come from, and learn their own columns alone."""
     wide = rows(2_000)[["a", "b", "a_again", "b_again"]]
     domains = {column: fields.Category(sorted(wide[column].unique())) for column in wide}
-    parameters = {"text_model": template(epochs=1, validation_fraction=None), "schema": domains, "epsilon": 10.0}
+    parameters = {"text_model": template(epochs=1, validation_fraction=None), "schema": domains, "epsilon": 2.0}
     private = make(clusterer=ColumnClusterer(max_columns=1), **parameters).fit(wide)
 
     assert len(private.batches_) == 4
     read = [{*batch, *context} for batch, context in zip(private.batches_, private.links_, strict=True)]
     assert any({"a", "a_again"} <= columns for columns in read)
-    assert private.epsilon_ <= 10.0
+    assert private.epsilon_ <= 2.0
     assert np.isfinite(private.score_samples(wide)).all()
     assert list(private.sample(5)) == list(wide)
     for model, context in zip(private.models_, private.links_, strict=True):
@@ -392,7 +392,7 @@ def test_links_of_a_private_fit_follow_from_what_was_released(make, template):
 def test_private_batches_of_ones_own_are_not_linked(make, template, table):
     """Where the batches of a private fit are given, nothing is measured, and nothing linked."""
     domains = {column: fields.Category(sorted(table[column].unique())) for column in ("a", "a_again")}
-    parameters = {"text_model": template(epochs=1, validation_fraction=None), "schema": domains, "epsilon": 10.0}
+    parameters = {"text_model": template(epochs=1, validation_fraction=None), "schema": domains, "epsilon": 2.0}
     private = make(clusterer=ColumnClusterer(batches=[["a_again"], ["a"]]), **parameters).fit(table[list(domains)])
 
     assert private.links_ == [[], []]

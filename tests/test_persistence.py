@@ -64,7 +64,7 @@ def strange(template):
     table = pd.DataFrame({"a": rng.integers(0, 9, 64), 5: rng.random(64) < 0.5, ("b", 1): rng.choice(["x", "y"], 64)})
     schema = {"a": fields.Number(0, 9), 5: fields.Boolean(), ("b", 1): "private"}
     clusterer = ColumnClusterer(2, method="complete", random_state=3)
-    synthesizer = BatchLSTMSynthesizer(clusterer=clusterer, text_model=template(), schema=schema, epsilon=9.0, delta=1e-5)
+    synthesizer = BatchLSTMSynthesizer(clusterer=clusterer, text_model=template(), schema=schema, epsilon=2.0, delta=1e-5)
     return table, synthesizer.fit(table)
 
 
@@ -124,7 +124,7 @@ def test_what_was_spent_comes_back(strange, tmp_path):
 def test_a_schema_that_is_a_word_comes_back(few_valued, template, tmp_path):
     """The schema "private" comes back as the parameter that it was."""
     table = few_valued(64, "ab")
-    fitted = BatchLSTMSynthesizer(text_model=template(), schema="private", epsilon=9.0, delta=1e-5).fit(table)
+    fitted = BatchLSTMSynthesizer(text_model=template(), schema="private", epsilon=2.0, delta=1e-5).fit(table)
     loaded = again(fitted, tmp_path)
 
     assert "private" == loaded.schema
