@@ -43,7 +43,7 @@ def started(grammar, ids, units=16, seed=0):
 
 
 def test_a_pair_says_its_share_of_what_was_counted():
-    """A token adds to the logit of another three quarters of their pointwise mutual information, with a few pairs of chance."""
+    """A token adds to the logit of another three quarters of their mutual information, with a few pairs of chance."""
     ids = rows_of(2_000)
     says, _ = started(GRAMMAR, ids)
     met = np.zeros((5, 5))
