@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 INTERRUPTED, FAILED = 1.0, 2.0  # why all batches are asked to stop
+ORPHAN_SECONDS = 5.0  # that a worker may live on: a call takes half a second, or a few on a busy machine
 
 
 class Board:
@@ -138,11 +139,15 @@ class Watch:
 
 @cache
 def _leave_with(parent: int) -> None:
-    """End this worker soon after its parent has died, also where it has no batch then and waits for one."""
+    """End this worker after its parent has died, also where it has no batch then and waits for one.
+
+    A batch that is trained gets the time to end by itself, between two calls, with its files whole.
+    """
 
     def wait() -> None:
         while os.getppid() == parent:
             time.sleep(0.2)
+        time.sleep(ORPHAN_SECONDS)
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
