@@ -19,7 +19,7 @@ from ._rows import MappedRows, subsets
 PRIOR_PAIRS = 3.0  # added to how often two tokens are met and to how often they would be by chance
 SHARE_RECALLED = 0.75  # of what a pair says: of several tokens that are read, some say the same
 HEAD_SCALE = 0.15  # root mean square of what heads get
-FEWEST_ROWS = 20_000  # for whom this pays: of ten thousand and fewer, networks that start from pairs learned less in the end
+FEWEST_ROWS = 20_000  # with which this pays: from ten thousand and fewer, networks that start from pairs learned less
 MOST_ROWS, MOST_TOKENS = 100_000, 4_000  # that are looked at: rows at equal distances, and the most frequent tokens
 
 
@@ -54,7 +54,8 @@ def start_of_recall(
     if (own < n_rows).any():
         expected = np.outer(own, own / n_rows)
         says = np.log((counts + PRIOR_PAIRS) / (expected + PRIOR_PAIRS))
-        says[_slot_of_token(shape)[tokens][:, None] == _slot_of_token(shape)[tokens]] = 0.0
+        slots = _slot_of_token(shape)[tokens]
+        says[slots[:, None] == slots] = 0.0
         weight = np.sqrt(own)[:, None]  # errors count by how often a pair would be met
         sizes, factors = scipy.sparse.linalg.eigsh(weight * says * weight.T, n_factors, v0=rng.random(len(tokens)))
         turn = np.linalg.qr(rng.standard_normal((shape.rnn_units, shape.rnn_units)))[0][:n_factors]
