@@ -269,20 +269,25 @@ def _of_tables(shape, reading, upstream):
 
 def _unread(shape, weights, reading, order, upstream):
     """Gradients of all weights but the heads'."""
+    gradients = {}
     if shape.recalls:
-        through = tf.gather(upstream * (1.0 + reading.state), order)
-        recalled = tf.cumsum(through * reading.layers[-1].mask, exclusive=True, reverse=True)
-        own = {"recall": RECALL_SCALE * sum_by_token(recalled, reading.tokens, shape.n_tokens)}
+        gradients["recall"] = _of_recall(shape, reading, order, upstream)
         upstream *= 1.0 + reading.recalled
-        return own | _unread(shape._replace(recalls=False), weights, reading, order, upstream)
     if shape.loops != "keras":
-        return gradients_of(shape, reading, find_deltas(shape, weights, reading, order, upstream))
-    gradients, upstream = {}, tf.gather(upstream, order)
+        return gradients | gradients_of(shape, reading, find_deltas(shape, weights, reading, order, upstream))
+    upstream = tf.gather(upstream, order)
     for index in reversed(range(shape.n_layers)):
         layer = reading.layers[index]
         own, upstream = _rerun_keras(weights, index, layer, upstream * layer.mask)
         gradients |= own
     return gradients | _of_tables(shape, reading, upstream)
+
+
+def _of_recall(shape, reading, order, upstream):
+    """Gradient of the vectors that are recalled."""
+    through = tf.gather(upstream * (1.0 + reading.state), order) * reading.layers[-1].mask
+    recalled = tf.cumsum(through, exclusive=True, reverse=True)
+    return RECALL_SCALE * sum_by_token(recalled, reading.tokens, shape.n_tokens)
 
 
 def sum_by_token(deltas: tf.Tensor, tokens: tf.Tensor, n_tokens: int) -> tf.Tensor:
