@@ -88,7 +88,8 @@ def _by_joblib(tasks: Sequence[Task], n_workers: int, board: Board) -> dict[int,
         left = [number for number in range(len(tasks)) if number not in outcomes]
         for group in [left] if left and tries < TRIES else [[number] for number in left]:
             try:
-                outcomes.update(_together(tasks, group, n_workers if tries == 1 else max(n_workers, 2)))
+                for number, outcome in _together(tasks, group, n_workers if tries == 1 else max(n_workers, 2)):
+                    outcomes[number] = outcome
             except BrokenExecutor as error:
                 if board.asked_to_stop() == INTERRUPTED:
                     raise
