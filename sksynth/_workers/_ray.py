@@ -25,7 +25,7 @@ class RayCluster(Cluster):
         self._refs: dict[Future, Any] = {}
 
     def _n_slots(self) -> int:
-        return int(ray.cluster_resources().get("CPU", 1) // self._options.get("num_cpus", 1))
+        return int(ray.cluster_resources().get("CPU", 1) / (self._options.get("num_cpus") or 1))
 
     def shared(self, value: Any) -> Any:
         """Put a value into Ray's store, from which every machine gets it once."""
