@@ -25,7 +25,7 @@ synthesizer = BatchLSTMSynthesizer(ColumnClusterer(max_columns=8), LSTMTextModel
 # Here two workers of this machine stand for a cluster; ``Client("tcp://scheduler:8786")`` is another's. Workers of one thread
 # each are best, as the networks start threads of their own.
 def fit_and_sample():
-    """Return a synthesizer whose batches were trained by the workers of a cluster, rows that they drew, and where they were."""
+    """Return a synthesizer whose batches the workers of a cluster trained, rows that they drew, and where they were."""
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=logging.ERROR, dashboard_address=None) as cluster,
         Client(cluster) as client,

@@ -211,7 +211,7 @@ def test_a_batch_that_kills_every_worker_is_named(make, table, on, tmp_path, bac
     """After three deaths there is an error that names the batch and says what to do; what others learned is not lost."""
     killer = Killer(tmp_path, batch=1, epoch=0, times=100)
     unfitted = make(callbacks=[killer], n_jobs=2)
-    message = r"batch 1, columns \['[cd]', '[cd]'.*its worker died 3 times .*memory.*n_jobs.*checkpoint_dir"
+    message = r"batch 1, columns \[.*'c', 'd'.*\]: its worker died 3 times .*memory.*n_jobs.*checkpoint_dir"
     with on(backend), pytest.raises(RuntimeError, match=message):
         unfitted.fit(table)
 

@@ -3,10 +3,10 @@
 
 cluster.py [--out cluster.json] [--table TABLE.csv] [--rows 20000] [--epochs 20] [--fits 4] [--samples 400000]
 
-Both clusters stand beside each other for the whole measurement, and take turns. Every worker has one thread and one core, which
-nobody else's worker has: it could be a machine of its own. The first fit of each, in which workers import TensorFlow and
-compile, is shown apart. All epochs are run (no early stopping), all else is the default. The samples of both should be the same;
-their hashes tell.
+Both clusters stand beside each other for the whole measurement, and take turns. Every worker has one thread, and a core for
+itself alone while it works, as if it were a machine of its own. The first fit of each, in which workers import TensorFlow
+and compile, is shown apart. All epochs are run (no early stopping), all else is the default. The samples of both should be the
+same; their hashes tell.
 """
 
 import hashlib
@@ -19,8 +19,7 @@ from measuring import about, load, parse, resampled, seconds, whole
 
 
 def pin(core):
-    """Keep a worker to one core: all threads that it will start."""
-    os.sched_setaffinity(0, {core})
+    """Keep a worker to one core: its threads, and those that they will start."""
     for thread in os.listdir("/proc/self/task"):
         os.sched_setaffinity(int(thread), {core})
 
@@ -80,9 +79,8 @@ def main():
         pairs = list(zip(fits[1], fits[2], strict=True))
         of_each = [one[name] / two[name] for one, two in pairs]
         ratios[name] = statistics.median(of_each[1:])
-        print(
-            f"{name:<9} first {of_each[0]:5.2f}, then {' '.join(f'{ratio:.2f}' for ratio in of_each[1:])}: {ratios[name]:.2f}"
-        )
+        later = ", ".join(f"{ratio:.2f}" for ratio in of_each[1:])
+        print(f"{name}: two workers are {of_each[0]:.2f} times as fast at first, then {later}; median {ratios[name]:.2f}")
     identical = len({fit["sample"] for done in fits.values() for fit in done}) == 1
     print("samples are", "identical" if identical else "NOT identical")
     result = {"about": about(options.table), "rows": options.rows, "epochs": options.epochs, "samples": options.samples}

@@ -16,7 +16,8 @@ class LostWorkerError(RuntimeError):
 
     def __init__(self, last: BaseException, tries: int):
         times = "once, and it may not be begun again" if tries == 1 else f"{tries} times"
-        super().__init__(f"its worker died {times} ({type(last).__name__}: {last!s:.300})")
+        reason = str(last).partition("\n")[0]
+        super().__init__(f"its worker died {times} ({type(last).__name__}: {reason:.300})")
 
 
 class Call(NamedTuple):
