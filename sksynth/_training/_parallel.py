@@ -3,8 +3,11 @@
 import copy
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +15,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import BACKENDS, get_active_backend
 
 from .._grammar import Grammar
+from .._memory_map import in_blocks, written
 from .._workers import TRIES, Call, Cluster, LostWorkerError, active_cluster, as_they_come, packed
 from ._job import Job, Outcome, n_epochs, run_job, training_grammar
 from ._watch import FAILED, INTERRUPTED, Board, Watch, shares_of_time
@@ -125,7 +129,7 @@ def _on_cluster(cluster: Cluster, tasks: Sequence[Task], n_workers: int, board: 
 
 def _begin(cluster, task, tries):
     """Send a task to a worker."""
-    return cluster.submit(_run_light, cluster.shared(light(task)))
+    return cluster.submit(_run_light, cluster.shared(light(task)), isinstance(task.job.ids, np.memmap))
 
 
 class _Grammars(NamedTuple):
@@ -143,9 +147,12 @@ def light(task: Task) -> Task:
     return task._replace(model=model, job=replace(task.job, ids=packed(task.job.ids[:, : grammar.n_positions])))
 
 
-def _run_light(task):
-    """Train on a worker; what comes back is as light."""
-    return run_job(task.model, replace(task.job, ids=task.job.ids.astype(np.int32)), task.watch)
+def _run_light(task, on_disk):
+    """Train on a worker, by ids that are on disk there too if they were; what comes back is as light."""
+    ids = task.job.ids
+    with TemporaryDirectory(ignore_cleanup_errors=True) if on_disk else nullcontext() as folder:
+        own = written(Path(folder) / "token_ids", in_blocks(ids), ids.dtype) if on_disk else ids.astype(np.int32)
+        return run_job(task.model, replace(task.job, ids=own), task.watch)
 
 
 def _filled(model, outcome):
