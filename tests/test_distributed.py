@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import signal
+import tempfile
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from itertools import product
@@ -13,11 +14,13 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
 from sksynth._chain._drawing import Drawing
+from sksynth._memory_map import written
 from sksynth._training._job import Job
-from sksynth._training._parallel import Task, light
+from sksynth._training._parallel import Task, _run_light, light
 from sksynth._training._watch import Board, Watch
 from sksynth._workers import TRIES, Call, Cluster, LostWorkerError, as_they_come, in_order, packed
 
@@ -296,6 +299,21 @@ def test_a_job_travels_in_few_bytes(make):
     assert len(pickle.dumps(sent)) < n_rows * n_positions + 10_000
     assert not any(name.encode() in pickle.dumps(sent) for name in names[:10])
     assert task.model.tokenizer_.n_free_ > 0 and task.job.ids is ids
+
+
+def test_ids_on_disk_are_on_disk_at_a_worker_too(table, make, tmp_path, monkeypatch):
+    """Of a table that is not in memory, a worker trains from a file of its own, which goes with the training."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    model, seed, board = clone(make().text_model), np.random.SeedSequence(0), Board("none", 1)
+    ids = model._fit_tokenizer(model._check_records(table[["a", "b"]], reset=True))
+    mapped = written(tmp_path / "ids", [ids], np.uint8)
+    on_disk, in_memory = (
+        _run_light(light(Task(model, Job(own, seed), Watch(board, 0))), own is mapped) for own in (mapped, ids)
+    )
+
+    assert on_disk.error is None and on_disk.model.history_["loss"].tolist() == in_memory.model.history_["loss"].tolist()
+    assert all(np.array_equal(value, in_memory.model._weights[name]) for name, value in on_disk.model._weights.items())
+    assert [path.name for path in tmp_path.iterdir()] == ["ids"]
 
 
 @pytest.mark.parametrize(("largest", "dtype"), [(255, np.uint8), (256, np.uint16), (65_535, np.uint16), (65_536, np.uint32)])
