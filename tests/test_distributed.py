@@ -307,9 +307,8 @@ def test_ids_on_disk_are_on_disk_at_a_worker_too(table, make, tmp_path, monkeypa
     model, seed, board = clone(make().text_model), np.random.SeedSequence(0), Board("none", 1)
     ids = model._fit_tokenizer(model._check_records(table[["a", "b"]], reset=True))
     mapped = written(tmp_path / "ids", [ids], np.uint8)
-    on_disk, in_memory = (
-        _run_light(light(Task(model, Job(own, seed), Watch(board, 0))), own is mapped) for own in (mapped, ids)
-    )
+    tasks = [Task(model, Job(own, seed), Watch(board, 0)) for own in (mapped, ids)]
+    on_disk, in_memory = (_run_light(light(task), task.job.ids is mapped) for task in tasks)
 
     assert on_disk.error is None and on_disk.model.history_["loss"].tolist() == in_memory.model.history_["loss"].tolist()
     assert all(np.array_equal(value, in_memory.model._weights[name]) for name, value in on_disk.model._weights.items())
