@@ -27,7 +27,7 @@ synthesizer = BatchLSTMSynthesizer(ColumnClusterer(max_columns=8), LSTMTextModel
 def fit_and_sample():
     """Return a synthesizer whose batches the workers of a cluster trained, rows that they drew, and where they were."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=logging.ERROR, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=logging.ERROR, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         with joblib.parallel_config(backend="dask"):

@@ -29,7 +29,7 @@ def start(n_workers):
     from dask.distributed import Client, LocalCluster
 
     cluster = LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, silence_logs=logging.ERROR, dashboard_address=None, memory_limit=None
+        n_workers=n_workers, threads_per_worker=1, silence_logs=logging.ERROR, dashboard_address=":0", memory_limit=None
     )
     client = Client(cluster, set_as_default=False)
     client.wait_for_workers(n_workers)
