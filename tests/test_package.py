@@ -37,7 +37,8 @@ USES = {
     "_generative": {"_chain", "_private", "_training", "persistence", "privacy", *FLOOR},
     "_parameters": {"_generative", "_private", *FLOOR},
     "_text_sampling": {"_chain", "_generative", "_training", "core", *FLOOR},
-    "_table_sampling": {"_chain", "_generative", "_links", "core", *FLOOR},
+    "_sample_files": {"__version__", "persistence", *FLOOR},
+    "_table_sampling": {"_chain", "_generative", "_links", "_sample_files", "core", *FLOOR},
     "_files": {"_clusterer", "_links", "_private", "_text_model", "_training", "__version__", *BELOW},
     "_text_model": {"_files", "_generative", "_parameters", "_private", "_text_sampling", "_training", *BELOW},
     "_synthesizer": {
