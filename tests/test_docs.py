@@ -4,6 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,6 +104,8 @@ def test_code_on_tables_runs(run):
     names = run("docs/tables.md")
     assert (names["sample"].dtypes == names["orders"].dtypes).all()
     assert len(names["cheap"]) == 100
+    assert len(pd.read_parquet("orders.parquet")) == 2500
+    assert pd.read_csv("orders.csv.gz")["member"].all()
     assert len(names["unlikely"]) == 3
 
 

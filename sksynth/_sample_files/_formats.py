@@ -138,7 +138,7 @@ def _arrow_type(values, field, column):
     try:
         if isinstance(values.dtype, pd.CategoricalDtype):
             levels = pa.array(values.cat.categories, from_pandas=True).type
-            levels = pa.string() if pa.types.is_null(levels) else levels
+            levels = pa.string() if levels in (pa.null(), pa.large_string()) else levels  # texts, of which there may be none
             return pa.dictionary(pa.int32(), levels, ordered=bool(values.cat.ordered))
         if values.dtype == object:
             return _type_of_cells(values, field)
@@ -158,7 +158,7 @@ def _type_of_cells(values, field):
         return pa.string()
     known = {
         "category": lambda: [*(field.categories or ()), field.other],
-        "number": lambda: [field.low, field.high],
+        "number": lambda: [field.low, field.high, *([] if field.precision == 0 else [0.5])],
         "boolean": lambda: [True],
     }[field.kind]()
-    return pa.infer_type([cell for cell in [*known, *values.dropna()] if cell is not None], from_pandas=True)
+    return pa.array([cell for cell in [*known, *values.dropna()] if cell is not None], from_pandas=True).type
