@@ -11,7 +11,7 @@ import sksynth
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "sksynth"
-HEAVY = {"tensorflow", "keras", "pandas", "sklearn", "scipy", "numpy", "joblib", "tqdm"}
+HEAVY = {"pyarrow", "tensorflow", "keras", "pandas", "sklearn", "scipy", "numpy", "joblib", "tqdm"}
 
 # The package's rooms, and from which others each may import. Every module stands here: a new one has to find its place.
 FLOOR = {
@@ -53,6 +53,8 @@ USES = {
         "_training",
         *BELOW,
     },
+    "cli": {"BatchLSTMSynthesizer", "__version__", "evaluation", "fields", "persistence"},
+    "__main__": {"cli"},
 } | dict.fromkeys(FLOOR, FLOOR)
 
 
@@ -214,7 +216,7 @@ def test_contributing_guide_maps_the_rooms():
     guide = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| .+ \|(.*)\|$", guide, re.MULTILINE)
     assert {room: set(re.findall(r"`(\w+)`", uses)) for room, uses in rows} == {
-        room: uses - FLOOR for room, uses in USES.items() if room not in FLOOR | {"__init__"}
+        room: uses - FLOOR for room, uses in USES.items() if room not in FLOOR | {"__init__", "__main__"}
     }
     told = re.search(r"\*Floor\*.*?;", guide, re.DOTALL)[0]
     assert set(re.findall(r"`(\w+)`", told)) == FLOOR
