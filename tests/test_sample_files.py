@@ -2,10 +2,10 @@
 
 import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,23 @@ def broken_off(monkeypatch):
         return caught.value
 
     return call
+
+
+@pytest.fixture
+def limited():
+    """Return a context in which the operating system lets files grow so many bytes large and no larger."""
+    resource = pytest.importorskip("resource", reason="needs limits of Unix")
+
+    @contextmanager
+    def limit(n_bytes):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -260,28 +277,54 @@ def test_a_call_that_refused_too_many_rows_goes_on_with_more(fitted_small, tmp_p
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_full_disk_leaves_nothing(fitted_small, tmp_path, name):
+def test_a_full_disk_leaves_nothing(fitted_small, tmp_path, limited, name):
     """Where there is no room the error names the file and says what to do; nothing is left, and the old file is there."""
     path = tmp_path / name
     path.write_text("old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))
-    try:
-        with pytest.raises(OSError, match=rf"cannot write {path}: .* Nothing is left of it: make room") as caught:
-            fitted_small.sample_to(path, 200_000, chunk_size=1, random_state=0, overwrite=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with limited(30_000), pytest.raises(OSError, match=rf"cannot write {path}: .* Nothing is left of it: make room") as caught:
+        fitted_small.sample_to(path, 200_000, chunk_size=1, random_state=0, overwrite=True)
     assert errno.EFBIG == caught.value.errno
     assert [name] == left(tmp_path)
     assert "old" == path.read_text()
 
 
-def test_no_room_at_the_end_leaves_nothing(fitted_small, tmp_path, monkeypatch):
+def test_no_room_at_the_end_leaves_nothing(fitted_small, tmp_path, monkeypatch, limited):
     """Where there is room for the rows, and none for the file that they become, nothing is left either."""
-    monkeypatch.setattr(ParquetFormat, "finished", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space")))
-    with pytest.raises(OSError, match=r"rows.parquet: No space left on device. Nothing is left of it: make room"):
+    finish = ParquetFormat.finished
+
+    def finish_in_little_room(*args):
+        with limited(1_000):
+            return finish(*args)
+
+    monkeypatch.setattr(ParquetFormat, "finished", finish_in_little_room)
+    with pytest.raises(OSError, match=r"rows.parquet: File too large. Nothing is left of it: make room"):
         fitted_small.sample_to(tmp_path / "rows.parquet", 20, random_state=0)
     assert [] == left(tmp_path)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_process_that_is_killed_as_it_clears_up_is_in_nobodys_way(fitted_small, tmp_path, monkeypatch, name):
+    """What is left where a process ends when the file is there and the folder still is, is gone the next time."""
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("sksynth.persistence._sync_folder", lambda folder: None)
+        patch.setattr("sksynth.persistence.os.replace", killed_after(os.replace, tmp_path / name))
+        fitted_small.sample_to(tmp_path / name, 20, random_state=0)
+    whole = (tmp_path / name).read_bytes()
+    assert sorted([name, f".{name}.partial"]) == left(tmp_path)
+    fitted_small.sample_to(tmp_path / name, 20, random_state=0, overwrite=True)
+    assert whole == (tmp_path / name).read_bytes()
+    assert [name] == left(tmp_path)
+
+
+def killed_after(replace, target):
+    """Return a function that ends when a file has got the name of the target."""
+
+    def replace_and_end(source, path):
+        replace(source, path)
+        if path == target:
+            raise KeyboardInterrupt
+
+    return replace_and_end
 
 
 def test_other_trouble_with_a_disk_costs_nothing(fitted_small, broken_off, tmp_path):

@@ -57,8 +57,9 @@ def write_rows(
                 is_first = written.valid == 0
                 partial.append(form.encoded(of_one_dtype(frame, fields), partial.rows, is_first), reached)
                 vars(written).update(vars(reached))
-            persistence.put_in_place(form.finished(partial.rows), path)
-            partial.clear()
+            whole = form.finished(partial.rows)
+        persistence.put_in_place(whole, path)
+        partial.clear()
 
 
 def _check_target(path, overwrite):
@@ -73,7 +74,7 @@ def _taken_up(partial, settings, seed, any_seed, overwrite):
     """Return the seed of the rows, and how many of them are there."""
     asked = {**settings, "random_state": {"entropy": int(seed.entropy), "spawn_key": list(map(int, seed.spawn_key))}}
     found = partial.settings()
-    if found is None:
+    if found is None or not partial.rows.exists():  # it is gone where a process was killed after the last of its work
         return seed, partial.begin(asked)
     if any_seed:
         asked["random_state"] = found.get("random_state")

@@ -1,5 +1,6 @@
 """What is given of columns, as it is written on the command line."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -85,9 +86,9 @@ def _scalar(text, field, column):
         if field.kind == "boolean":
             return WORDS[text.lower()]
         if field.kind == "datetime":
-            return text if field.format is not None else pd.Timestamp(text)
+            return _present(pd.Timestamp(text)) if field.format is None else text
         if field.kind == "number":
-            return pd.Timedelta(text) if field.dtype.startswith("timedelta") else _number(text)
+            return _present(pd.Timedelta(text) if field.dtype.startswith("timedelta") else _number(text))
     except (KeyError, ValueError):
         raise _wrong(f"column {column!r} is a {field.kind}, got {text!r}; write it as in {EXAMPLES[field.kind]}") from None
     return text
@@ -99,6 +100,13 @@ def _number(text):
         return int(text)
     except ValueError:
         return float(text)
+
+
+def _present(value):
+    """Return a value; ValueError where it is none, or infinite."""
+    if value != value or value in (math.inf, -math.inf):
+        raise ValueError(value)
+    return value
 
 
 def _wrong(message):

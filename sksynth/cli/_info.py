@@ -35,7 +35,7 @@ def as_text(model: Any) -> str:
     lines = [f"{len(facts['columns'])} columns in {len(batches)} batch{'es' if len(batches) > 1 else ''}"]
     for place, (batch, context, n_epochs) in enumerate(zip(batches, links, facts["epochs"], strict=True)):
         reads = f"; reads {', '.join(context)}" if context else ""
-        lines.append(f"  batch {place}: {', '.join(batch)}{reads}; {n_epochs} epochs")
+        lines.append(f"  batch {place}: {', '.join(batch)}{reads}; {n_epochs} epoch{'s' if n_epochs != 1 else ''}")
     lines.append(f"{facts['parameters']:,} weights")
     if facts["epsilon"] is None:
         lines.append("not private: epsilon is infinite")

@@ -2,11 +2,10 @@
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import click
 
 STANDARD = "-"  # the name of standard input and output
 
@@ -27,7 +26,7 @@ def read_table(path: str) -> Any:
         if path.lower().endswith(".parquet"):
             with open(path, "rb") as file:
                 return pd.read_parquet(file)
-        return pd.read_csv(click.get_binary_stream("stdin") if path == STANDARD else path, low_memory=False)
+        return pd.read_csv(sys.stdin.buffer if path == STANDARD else path, low_memory=False)
     except OSError as error:
         if error.errno is None:  # what pyarrow says of a file that is damaged
             raise ValueError(f"{path}: {error}") from error
@@ -37,12 +36,13 @@ def read_table(path: str) -> Any:
 
 
 def write_csv(chunks: Iterator[Any], columns: list) -> None:
-    """Write chunks of rows to standard output."""
+    """Write chunks of rows to standard output, in UTF-8."""
     import pandas as pd
 
-    stream = click.get_text_stream("stdout")
+    stream = sys.stdout.buffer
     for place, chunk in enumerate(chunks):
-        pd.DataFrame(chunk, columns=columns).to_csv(stream, index=False, header=place == 0, lineterminator="\n")
+        text = pd.DataFrame(chunk, columns=columns).to_csv(index=False, header=place == 0, lineterminator="\n")
+        stream.write(text.encode())
     stream.flush()
 
 
