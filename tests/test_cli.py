@@ -272,16 +272,16 @@ def test_a_wrong_column_is_wrong_usage(run, model):
 
 
 FAILURES = {
-    "no such table": (["fit", "none.csv", "-o", "new"], "none.csv: No such file or directory"),
-    "no such parquet": (["fit", "none.parquet", "-o", "new"], "none.parquet: No such file or directory"),
-    "empty": (["fit", "empty.csv", "-o", "new"], "empty.csv: No columns to parse from file"),
+    "no such table": (["fit", "none.csv", "-o", "new"], "there is no file 'none.csv'"),
+    "no such parquet": (["fit", "none.parquet", "-o", "new"], "there is no file 'none.parquet'"),
+    "empty": (["fit", "empty.csv", "-o", "new"], "empty.csv is empty: got 0 columns"),
     "too many fields": (
         ["fit", "wide.csv", "-o", "new"],
-        "wide.csv: Error tokenizing data. C error: Expected 2 fields in line 3",
+        "wide.csv cannot be read as CSV: Expected 2 fields in line 3",
     ),
-    "no text": (["fit", "bytes.csv", "-o", "new"], "bytes.csv: 'utf-8' codec can't decode"),
-    "cut off": (["fit", "cut.parquet", "-o", "new"], "cut.parquet: "),
-    "no rows": (["fit", "header.csv", "-o", "new"], "X has 0 sample(s)"),
+    "no text": (["fit", "bytes.csv", "-o", "new"], "bytes.csv cannot be read as CSV: 'utf-8' codec can't decode"),
+    "cut off": (["fit", "cut.parquet", "-o", "new"], "cut.parquet cannot be read as Parquet"),
+    "no rows": (["fit", "header.csv", "-o", "new"], "header.csv is empty: got 0 rows"),
     "no such schema": (["fit", "table.csv", "-o", "new", "--schema", "none"], "none: No such file or directory"),
     "a broken schema": (["fit", "table.csv", "-o", "new", "--schema", "empty.csv"], "empty.csv: Expecting value"),
     "a negative epsilon": (["fit", "table.csv", "-o", "new", "--epsilon", "-1"], "The 'epsilon' parameter"),
@@ -297,7 +297,7 @@ FAILURES = {
     "another format": (["sample", "MODEL", "-n", "3", "-o", "rows.txt"], "path must end in .parquet, .csv or .csv.gz"),
     "no temperature": (["sample", "MODEL", "-n", "3", "-o", "-", "--temperature", "0"], "temperature must be a number > 0"),
     "outside": (["sample", "MODEL", "-n", "3", "-o", "-", "--given", "count=99"], "given['count'] is "),
-    "other columns": (["report", "table.csv", "header.csv"], "synthetic has 0 sample(s)"),
+    "other columns": (["report", "table.csv", "header.csv"], "header.csv is empty: got 0 rows"),
     "no such target": (["report", "table.csv", "table.csv", "--target", "c"], "target must be a column of real, got 'c'"),
 }
 
@@ -317,6 +317,11 @@ def test_a_failure_is_one_line_and_1(run, model, name):
     args, message = FAILURES[name]
     assert failed(run(*[str(model) if arg == "MODEL" else arg for arg in args])).startswith(f"sksynth: {message}")
     assert before == sorted(Path().iterdir())
+
+
+def test_nothing_on_standard_input_is_a_failure(run):
+    """An empty standard input is named as what is wrong."""
+    assert "sksynth: standard input: No columns to parse from file" == failed(run("fit", "-", "-o", "new", input=""))
 
 
 def test_debug_shows_where(run):

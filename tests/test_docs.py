@@ -55,6 +55,14 @@ def test_code_on_training_runs(run):
 
 
 @pytest.mark.slow
+def test_code_on_large_tables_runs(run):
+    """The page on large tables learns a folder of files, with the dtypes that are in them."""
+    pytest.importorskip("pyarrow", reason="pyarrow is the extra parquet")
+    names = run("docs/large.md")
+    assert (names["sample"].dtypes == names["load_adult"]().dtypes).all()
+
+
+@pytest.mark.slow
 def test_code_on_wide_tables_runs(run):
     """The page on wide tables makes batches that are linked, and others that are not, which make real rows less likely."""
     names = run("docs/wide.md")

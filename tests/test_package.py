@@ -31,6 +31,8 @@ USES = {
     "persistence": {"__version__"},
     "_clusterer": {"privacy", *FLOOR},
     "_links": {"_clusterer"},
+    "_survey": {"fields", *FLOOR},
+    "_tables": {"_survey", "fields", "tokenizers", *FLOOR},
     "_training": {"core", "persistence", *FLOOR},
     "_private": {"_clusterer", "_training", "fields", "privacy", "tokenizers", *FLOOR},
     "_chain": {"core", *FLOOR},
@@ -49,11 +51,12 @@ USES = {
         "_parameters",
         "_private",
         "_table_sampling",
+        "_tables",
         "_text_model",
         "_training",
         *BELOW,
     },
-    "cli": {"BatchLSTMSynthesizer", "__version__", "evaluation", "fields", "persistence"},
+    "cli": {"BatchLSTMSynthesizer", "__version__", "_tables", "evaluation", "fields", "persistence"},
     "__main__": {"cli"},
 } | dict.fromkeys(FLOOR, FLOOR)
 

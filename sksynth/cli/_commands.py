@@ -9,7 +9,7 @@ import click
 
 from .. import __version__
 from ._errors import INTERRUPTED, Program, say
-from ._tables import STANDARD, check_output, read_table, write_csv
+from ._tables import STANDARD, check_output, read_table, table_in, write_csv
 
 EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C."
 
@@ -52,14 +52,14 @@ def main(debug: bool) -> None:
 @progress
 @click.pass_context
 def fit(ctx: click.Context, table: str, output: str, overwrite: bool, progress: bool | None, **options: Any) -> None:
-    """Fit a model to TABLE: a CSV file, plain or gzip, a Parquet file, or - for CSV from standard input.
+    """Fit a model to TABLE: a file of CSV or Parquet, a folder of such files, or - for CSV from standard input.
 
     Ctrl-C ends the fit; what was learned until then is in MODEL.
     """
     check_output(output, overwrite)
     started = time.monotonic()
     synthesizer = _synthesizer(overwrite=overwrite, verbose=_verbose(progress), **options)
-    synthesizer.fit(read_table(table))
+    synthesizer.fit(table_in(table))
     synthesizer.save(output)
     if _verbose(progress):
         say(f"{output} is a model of {len(synthesizer.columns_)} columns, made in {time.monotonic() - started:.0f} s")

@@ -10,29 +10,37 @@ from typing import Any
 STANDARD = "-"  # the name of standard input and output
 
 
-def read_table(path: str) -> Any:
-    """Return the table in a file as a DataFrame: Parquet by its name, else CSV, plain or compressed; ``-`` is standard input.
+def table_in(path: str) -> Any:
+    """Return what `fit` takes for the table in a file: its path, or what is read from standard input as CSV.
 
     Raises
     ------
     ValueError
-        If it is no table; the message names the file.
-    OSError
-        If it cannot be read.
+        If what is read is no table.
     """
+    if path != STANDARD:
+        return path
     import pandas as pd
 
     try:
-        if path.lower().endswith(".parquet"):
-            with open(path, "rb") as file:
-                return pd.read_parquet(file)
-        return pd.read_csv(sys.stdin.buffer if path == STANDARD else path, low_memory=False)
-    except OSError as error:
-        if error.errno is None:  # what pyarrow says of a file that is damaged
-            raise ValueError(f"{path}: {error}") from error
-        raise
+        return pd.read_csv(sys.stdin.buffer, low_memory=False)
     except ValueError as error:
-        raise ValueError(f"{'standard input' if path == STANDARD else path}: {error}") from error
+        raise ValueError(f"standard input: {error}") from error
+
+
+def read_table(path: str) -> Any:
+    """Return the table in a file, or on standard input, as a DataFrame.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is none; the message names the file.
+    OSError
+        If it cannot be read.
+    """
+    from .._tables import in_memory
+
+    return in_memory(table_in(path))
 
 
 def write_csv(chunks: Iterator[Any], columns: list) -> None:
