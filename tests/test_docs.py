@@ -140,7 +140,7 @@ def test_code_of_the_first_page_runs(run):
 @pytest.mark.slow
 def test_commands_of_the_page_on_the_command_line_run(tmp_path):
     """The commands of the page run one after another in a shell, and make what they say."""
-    load_adult().head(1500).to_csv(tmp_path / "adult.csv", index=False)
+    load_adult().head(500).to_csv(tmp_path / "adult.csv", index=False)
     page = (ROOT / "docs/command_line.md").read_text(encoding="utf-8")
     commands = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     script = f'set -euo pipefail\nsksynth() {{ "{sys.executable}" -m sksynth "$@"; }}\n{commands}'

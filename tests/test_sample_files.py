@@ -29,6 +29,11 @@ def few(rows):
     return rows["count"].isna() | (rows["count"] < 3)
 
 
+def cells(frame):
+    """Return a frame whose cells are objects, missing ones None."""
+    return frame.astype(object).where(frame.notna(), None)
+
+
 def left(folder):
     """Return the names of all that is in a folder."""
     return sorted(path.name for path in folder.iterdir())
@@ -80,7 +85,7 @@ def test_a_file_holds_the_rows_of_sample(fitted_orders, tmp_path, name):
     expected = fitted_orders.sample(700, random_state=0)
     fitted_orders.sample_to(tmp_path / name, 700, chunk_size=200, random_state=0)
     if name.endswith(".parquet"):
-        assert_frame_equal(expected, pd.read_parquet(tmp_path / name), check_dtype=False, check_categorical=False)
+        assert_frame_equal(cells(expected), cells(pd.read_parquet(tmp_path / name)))
     else:
         text = pd.read_csv(tmp_path / name, dtype=str, keep_default_na=False).to_csv(index=False, lineterminator="\n")
         again = pd.read_csv(tmp_path / name)
