@@ -2,9 +2,14 @@
 
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from sksynth.datasets import load_adult
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -111,6 +116,8 @@ def test_code_on_tables_runs(run):
     names = run("docs/tables.md")
     assert (names["sample"].dtypes == names["orders"].dtypes).all()
     assert len(names["cheap"]) == 100
+    assert len(pd.read_parquet("orders.parquet")) == 2500
+    assert pd.read_csv("orders.csv.gz")["member"].all()
     assert len(names["unlikely"]) == 3
 
 
@@ -128,6 +135,21 @@ def test_code_on_schemas_runs(run):
 def test_code_of_the_first_page_runs(run):
     """The first page makes a synthetic table."""
     assert run("docs/index.md")["synthetic"].shape == (1000, 15)
+
+
+@pytest.mark.slow
+def test_commands_of_the_page_on_the_command_line_run(tmp_path):
+    """The commands of the page run one after another in a shell, and make what they say."""
+    load_adult().head(500).to_csv(tmp_path / "adult.csv", index=False)
+    page = (ROOT / "docs/command_line.md").read_text(encoding="utf-8")
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    script = f'set -euo pipefail\nsksynth() {{ "{sys.executable}" -m sksynth "$@"; }}\n{commands}'
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (0, "") == (done.returncode, done.stderr)
+    given = pd.read_csv(tmp_path / "given.csv")
+    assert given["age"].between(20, 40).all() and set(given["income"]) == {">50K"}
+    assert given["workclass"].dropna().eq("Private").all()
+    assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
 def test_every_page_with_code_runs():

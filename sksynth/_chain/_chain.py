@@ -72,8 +72,8 @@ class Chain:
         """
         drawing = Drawing(self, seed, way)
         starts = range(rows.start, rows.stop, n_together)
-        portions = [range(start, min(start + n_together, rows.stop)) for start in starts]
-        cluster = active_cluster() if len(portions) > 1 else None
+        portions = (range(start, min(start + n_together, rows.stop)) for start in starts)
+        cluster = active_cluster() if len(starts) > 1 else None
         drawn = map(drawing.ids, portions) if cluster is None else drawing.ids_from(cluster, portions)
         for start, ids in zip(starts, drawn, strict=True):
             yield way.evidence.put_into(self.decode(way.evidence.settled(ids)), start)

@@ -1,6 +1,6 @@
 """Drawing the token ids of a chain's records: here, or portion by portion on the workers of a cluster."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from typing import Any
 from uuid import uuid4
@@ -47,7 +47,7 @@ class Drawing:
             known = part.take(ids[batch]) | known
         return ids
 
-    def ids_from(self, cluster: Cluster, portions: list[range]) -> Iterator[list[np.ndarray]]:
+    def ids_from(self, cluster: Cluster, portions: Iterable[range]) -> Iterator[list[np.ndarray]]:
         """Yield the same of one portion after the other, drawn by the workers of a cluster."""
         shared = cluster.shared(self)
 
