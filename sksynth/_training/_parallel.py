@@ -85,23 +85,29 @@ def _by_joblib(tasks: Sequence[Task], n_workers: int, board: Board) -> dict[int,
     """Return the outcomes, by number, of tasks that joblib runs; none of those that were not over when the board said stop.
 
     Where a worker dies, joblib ends the others too, and does not say whose fault it was. What has not come back is begun
-    again, first together, at last one after the other, so that it is seen whose it is.
+    again one after the other, so that it is seen whose it is.
     """
     outcomes: dict[int, Outcome] = {}
-    for tries in range(1, TRIES + 1):
-        left = [number for number in range(len(tasks)) if number not in outcomes]
-        for group in [left] if left and tries < TRIES else [[number] for number in left]:
-            try:
-                for number, outcome in _together(tasks, group, n_workers if tries == 1 else max(n_workers, 2)):
-                    outcomes[number] = outcome
-            except BrokenExecutor as error:
-                if board.asked_to_stop() == INTERRUPTED:
-                    raise
-                lost = [number for number in group if number not in outcomes and tasks[number].tries <= tries]
-                outcomes |= {number: _failed(tasks[number], LostWorkerError(error, tries), board) for number in lost}
-            if board.asked_to_stop():
-                return outcomes
+    first_error = _try(tasks, range(len(tasks)), n_workers, board, outcomes)
+    for number in [number for number in range(len(tasks)) if number not in outcomes]:
+        error, tries, most = first_error, 0, tasks[number].tries if tasks[number].tries > 1 else 0
+        while error is not None and tries < most and not board.asked_to_stop():
+            error, tries = _try(tasks, [number], max(n_workers, 2), board, outcomes), tries + 1
+        if error is not None and not board.asked_to_stop():
+            outcomes[number] = _failed(tasks[number], LostWorkerError(error, max(tries, 1)), board)
     return outcomes
+
+
+def _try(tasks, numbers, n_workers, board, outcomes) -> BrokenExecutor | None:
+    """Run some tasks together and note their outcomes; return the error with which a worker died, if one did."""
+    try:
+        for number, outcome in _together(tasks, numbers, n_workers):
+            outcomes[number] = outcome
+    except BrokenExecutor as error:
+        if board.asked_to_stop() == INTERRUPTED:
+            raise
+        return error
+    return None
 
 
 def _together(tasks: Sequence[Task], numbers: Sequence[int], n_workers: int) -> Iterator[tuple[int, Outcome]]:
