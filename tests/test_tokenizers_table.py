@@ -165,7 +165,8 @@ def test_texts_lose_nothing_at_any_length(texts, others):
         {"note": pd.Series(texts[:n], dtype=object), "n": range(n), "name": pd.Series(others[:n], dtype=object)}
     )
     known = {"note": fields.Text(nullable=True), "name": fields.Text(8, nullable=True), "n": fields.Number(0, 99)}
-    learned = pd.DataFrame({"note": ["one note"] * 40, "n": range(40), "name": ["a name", None] * 20})
+    learned = pd.DataFrame({"note": ["one note"] * 40, "n": range(40), "name": ["a name", None] * 20}, dtype=object)
+    learned = learned.astype({"n": int})
     for tokenizer in (TableTokenizer(known).fit(learned), TableTokenizer(known, min_frequency=1).fit(table)):
         again = tokenizer.decode(tokenizer.encode(table))
         assert [None if pd.isna(cell) else cell for cell in again["note"]] == texts[:n]
