@@ -160,7 +160,7 @@ def assess(scores: np.ndarray, included: np.ndarray, delta: float, confidence: f
     from sklearn.metrics import roc_auc_score
 
     outside = np.sort(scores[~included])
-    threshold = outside[min(int(np.ceil(0.99 * len(outside))), len(outside) - 1)] if len(outside) else -np.inf
+    threshold = outside[-1 - len(outside) // 100] if len(outside) else -np.inf
     both = 0 < included.sum() < len(included)
     return Audit(
         epsilon_lower=one_run_epsilon(scores, included, delta, confidence),
