@@ -42,6 +42,11 @@ def test_epsilon_of_different_models():
     assert compute_epsilon(*models, DELTA, before=[gaussian_event(5.0)]) > whole
 
 
+def test_steps_that_draw_every_row_compose_as_gaussian_noise():
+    """At a sampling rate of 1 so many steps are one release of Gaussian noise that is smaller by their root."""
+    assert compute_epsilon(4.0, 1.0, 20, DELTA) == pytest.approx(epsilon_of_gaussian(np.sqrt(20) / 4, DELTA), rel=2e-3)
+
+
 @pytest.mark.parametrize(("accountant", "epsilon"), [("pld", 5.143), ("rdp", 5.64)])
 def test_accountants(accountant, epsilon):
     """The tight accountant and Rényi's give their known figures."""
@@ -56,6 +61,13 @@ def test_calibrated_noise_spends_the_target(target, n_models, noise):
     assert 0.99 * target < compute_epsilon([found] * n_models, RATE, STEPS, DELTA) <= target
 
 
+def test_calibration_finds_noise_far_below_its_first_guess():
+    """Where a coarse accountant asks for nearly four times the noise, as for many small steps, the least noise is found."""
+    found = calibrate_noise_multiplier(0.5, DELTA, 0.001, 3000)
+    assert found == pytest.approx(0.844, rel=3e-3)
+    assert 0.495 < compute_epsilon(found, 0.001, 3000, DELTA) <= 0.5
+
+
 def test_calibration_leaves_room_for_what_was_released_before():
     """With events before training the composition of all meets the target."""
     before = [gaussian_event(10.0), laplace_event(0.05)]
@@ -63,16 +75,45 @@ def test_calibration_leaves_room_for_what_was_released_before():
     assert 2.97 < compute_epsilon(found, [RATE, 2 * RATE], [STEPS, 300], DELTA, before=before) <= 3.0
 
 
+def test_calibration_asks_the_accountant_that_is_named():
+    """With Rényi's accountant the noise, and what was released before, is charged by that accountant, which charges more."""
+    model, before = (RATE, 100, DELTA), [gaussian_event(10.0)]
+    found = calibrate_noise_multiplier(3.0, DELTA, RATE, 100, accountant="rdp")
+    assert 2.97 < compute_epsilon(found, *model, accountant="rdp") <= 3.0
+    assert found > 1.05 * calibrate_noise_multiplier(3.0, DELTA, RATE, 100)
+    assert calibrate_noise_multiplier(0.42, DELTA, RATE, 1, before=before) < np.inf  # Rényi's charges 0.43
+    with pytest.raises(ValueError, match=r"what is released first costs 0\.43 at delta=1e-06; raise epsilon, or make more of"):
+        calibrate_noise_multiplier(0.42, DELTA, RATE, 1, before=before, accountant="rdp")
+
+
+def test_a_budget_for_which_any_noise_is_enough():
+    """Whatever epsilon is, the noise multiplier is at least 0.2."""
+    assert calibrate_noise_multiplier(1000.0, DELTA, RATE, 1) == 0.2
+
+
+def test_a_budget_that_is_just_spent_leaves_nothing():
+    """What was released before may not cost all of epsilon."""
+    before = [gaussian_event(10.0)]
+    ledger = Ledger(DELTA)
+    ledger.add("counts", "Gaussian mechanism", *before, covers="counts")
+    with pytest.raises(ValueError, match="is spent before training"):
+        calibrate_noise_multiplier(ledger.epsilon(), DELTA, RATE, 10, before=before)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: compute_epsilon(0.0, 0.1, 10, DELTA), "noise_multiplier must be above 0"),
         (lambda: compute_epsilon(1.0, 1.5, 10, DELTA), "sampling_rate must be above 0 and at most 1, got 1.5"),
+        (lambda: compute_epsilon(1.0, 0.0, 10, DELTA), "sampling_rate must be above 0 and at most 1, got 0.0"),
+        (lambda: compute_epsilon(1.0, 0.1, 10, 0.0), "delta must be above 0 and below 1, got 0.0"),
+        (lambda: compute_epsilon(1.0, 0.1, 2.5, DELTA), "n_steps must be a whole number, at least 1, got 2.5"),
         (lambda: compute_epsilon(1.0, 0.1, 0, DELTA), "n_steps must be a whole number, at least 1, got 0"),
         (lambda: compute_epsilon(1.0, 0.1, 10, 1.0), "delta must be above 0 and below 1"),
         (lambda: compute_epsilon([1.0, 2.0], [0.1] * 3, 10, DELTA), r"values for \[2, 3\] models"),
         (lambda: compute_epsilon(1.0, 0.1, 10, DELTA, accountant="x"), "accountant must be one of pld, rdp, got 'x'"),
-        (lambda: calibrate_noise_multiplier(-1.0, DELTA, 0.1, 10), "epsilon must be a finite number above 0, got -1.0"),
+        (lambda: calibrate_noise_multiplier(0.0, DELTA, 0.1, 10), "epsilon must be a finite number above 0, got 0.0"),
+        (lambda: calibrate_noise_multiplier(np.inf, DELTA, 0.1, 10), "epsilon must be a finite number above 0, got inf"),
         (
             lambda: calibrate_noise_multiplier(0.1, DELTA, 0.1, 10, before=[gaussian_event(10.0)]),
             "epsilon=0.1 is spent before training",

@@ -165,7 +165,7 @@ def calibrate_noise_multiplier(
     models = list(_per_model(sampling_rate, n_steps))
     for model in models:
         _check_model(*model)
-    spent = composed_epsilon(before, delta, accountant) if before else 0.0
+    spent = composed_epsilon(before, delta, accountant)
     if spent >= epsilon:
         raise ValueError(
             f"epsilon={epsilon} is spent before training: what is released first costs {spent:.3g} at delta={delta:.3g}; "

@@ -126,8 +126,7 @@ class Ledger:
         epsilon : float
             0.0 without any, infinite where a step is not accounted for.
         """
-        events = [*self.events, *more]
-        return composed_epsilon(events, self.remaining_delta, accountant) if events else 0.0
+        return composed_epsilon([*self.events, *more], self.remaining_delta, accountant)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the entries as a table.
