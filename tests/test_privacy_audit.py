@@ -6,9 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit, ndtri
+from scipy.stats import beta, binom
 
-from sksynth.privacy import Audit, audit
-from sksynth.privacy._audit import assess
+from sksynth.privacy import Audit, audit, audit_mechanism
+from sksynth.privacy._audit import _chance, assess, epsilon_of_gaussian, gaussian_epsilon, one_run_epsilon
 
 N = 100
 TABLE = pd.DataFrame({"a": np.arange(N), "b": [f"b{i}" for i in range(N)], "c": np.arange(N) / 4}, index=range(40, 40 + N))
@@ -103,3 +105,77 @@ def test_the_ceiling_is_the_known_one(epsilon, delta, ceiling):
     """Under (epsilon, delta)-privacy no more is found than the trade-off of errors allows, from either side."""
     found = Audit(0.0, 0.0, 0.0, 0.5, 1, 0.95).ceiling(epsilon, delta)
     assert found == pytest.approx(ceiling, abs=1e-6)
+
+
+def test_an_audit_of_a_mechanism_passes_on_what_it_is_told():
+    """The seed decides which canaries are put in, scores may be any numbers, and confidence is that of the bounds."""
+    seen = []
+
+    def run(included):
+        seen.append(included)
+        return included.tolist()  # every canary is found
+
+    first = audit_mechanism(run, 200, 1e-5, confidence=0.8, random_state=3)
+    assert audit_mechanism(run, 200, 1e-5, confidence=0.8, random_state=3) == first
+    audit_mechanism(run, 200, 1e-5, random_state=4)
+    assert np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], seen[2])
+    assert 70 < seen[0].sum() < 130
+    assert first == assess(seen[0].astype(float), seen[0], 1e-5, 0.8)
+    assert first.confidence == 0.8
+
+
+# Bounds from one run
+
+
+@pytest.mark.parametrize(
+    ("n_canaries", "n_guesses", "right", "epsilon"),
+    [
+        (50, 10, 10, 1.0),
+        (50, 10, 9, 2.0),
+        (50, 10, 5, 0.0),
+        (1000, 200, 180, 1.5),
+        (4, 2, 1, 0.1),
+        (30, 6, 0, 1.0),
+        (9, 9, 7, 0.2),
+    ],
+)
+@pytest.mark.parametrize("delta", [0.0, 1e-5, 1e-3])
+def test_the_chance_of_right_guesses_is_that_of_the_theorem(n_canaries, n_guesses, right, epsilon, delta):
+    """So many right guesses are as likely as Steinke et al. say: a binomial tail, and delta times the steepest way to it."""
+    share = np.exp(epsilon) / (1 + np.exp(epsilon))
+    tails = [binom.pmf(range(least, n_guesses + 1), n_guesses, share).sum() for least in range(right + 1)]
+    steepest = max([(tails[right - fewer] - tails[right]) / fewer for fewer in range(1, right + 1)], default=0.0)
+    expected = min(1.0, tails[right] + 2 * n_canaries * delta * steepest)
+    assert _chance(n_canaries, n_guesses, right, epsilon, delta) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "n_wrong", "confidence"), [(1000, 0, 0.95), (1000, 3, 0.95), (1009, 20, 0.99), (5, 0, 0.5)])
+def test_the_bound_of_one_run_is_that_of_a_binomial_share(n, n_wrong, confidence):
+    """Without delta the bound is that of the share of right guesses among the lowest and the highest tenth, exactly."""
+    each = max(n // 10, 1)
+    included = np.arange(n) >= n // 2
+    included[:n_wrong] = True  # are among the lowest
+    included[each] = included[-each - 1] = False  # are not guessed
+    expected = logit(beta.ppf(1 - confidence, 2 * each - n_wrong, n_wrong + 1))
+    assert one_run_epsilon(np.arange(n) / 7, included, 0.0, confidence) == pytest.approx(expected, abs=2e-4)
+
+
+def test_the_bound_of_gaussian_noise_is_that_of_no_errors_at_all():
+    """Where a threshold between the two tells all canaries apart, either rate of errors is surely below its binomial bound."""
+    included = np.arange(400) < 150
+    level = 0.1 / 40  # of twenty thresholds, both sides
+    mu = -ndtri(1 - level ** (1 / 250)) - ndtri(1 - level ** (1 / 150))
+    expected = epsilon_of_gaussian(mu, 1e-5)
+    assert gaussian_epsilon(included.astype(float), included, 1e-5, 0.9) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_bound_of_gaussian_noise_counts_errors_on_both_sides():
+    """Canaries on the wrong side of the best threshold raise the binomial bounds of their errors."""
+    scores = np.repeat([0.0, 1.0], [300, 100])
+    included = np.arange(400) >= 300
+    included[:3], included[-2:] = True, False
+    n_in, n_out = included.sum(), (~included).sum()
+    bounds = beta.ppf(1 - 0.05 / 40, [3, 4], [n_out - 2, n_in - 3])
+    expected = epsilon_of_gaussian(-ndtri(bounds).sum(), 1e-5)
+    assert gaussian_epsilon(scores, included, 1e-5, 0.95) == pytest.approx(expected, rel=1e-6)

@@ -185,7 +185,7 @@ def one_run_epsilon(scores: np.ndarray, included: np.ndarray, delta: float, conf
 
     if excess(0.0) >= 0:
         return 0.0
-    return LARGEST if excess(LARGEST) < 0 else float(brentq(excess, 0.0, LARGEST, xtol=1e-4))
+    return float(brentq(excess, 0.0, LARGEST, xtol=1e-4))
 
 
 def _chance(n, n_guesses, right, epsilon, delta):
