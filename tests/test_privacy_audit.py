@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import logit, ndtri
+from scipy.special import log_ndtr, logit, ndtr, ndtri
 from scipy.stats import beta, binom
 
 from sksynth.privacy import Audit, audit, audit_mechanism
@@ -161,12 +161,14 @@ def test_the_bound_of_one_run_is_that_of_a_binomial_share(n, n_wrong, confidence
     assert one_run_epsilon(np.arange(n) / 7, included, 0.0, confidence) == pytest.approx(expected, abs=2e-4)
 
 
-def test_the_bound_of_gaussian_noise_is_that_of_no_errors_at_all():
+@pytest.mark.parametrize(("n_out", "n_in"), [(250, 150), (40_000, 1)])
+def test_the_bound_of_gaussian_noise_is_that_of_no_errors_at_all(n_out, n_in):
     """Where a threshold between the two tells all canaries apart, either rate of errors is surely below its binomial bound."""
-    included = np.arange(400) < 150
+    included = np.repeat([False, True], [n_out, n_in])
     level = 0.1 / 40  # of twenty thresholds, both sides
-    mu = -ndtri(1 - level ** (1 / 250)) - ndtri(1 - level ** (1 / 150))
+    mu = -ndtri(1 - level ** (1 / n_out)) - ndtri(1 - level ** (1 / n_in))
     expected = epsilon_of_gaussian(mu, 1e-5)
+    assert expected > 1.0
     assert gaussian_epsilon(included.astype(float), included, 1e-5, 0.9) == pytest.approx(expected, rel=1e-6)
 
 
@@ -179,3 +181,19 @@ def test_the_bound_of_gaussian_noise_counts_errors_on_both_sides():
     bounds = beta.ppf(1 - 0.05 / 40, [3, 4], [n_out - 2, n_in - 3])
     expected = epsilon_of_gaussian(-ndtri(bounds).sum(), 1e-5)
     assert gaussian_epsilon(scores, included, 1e-5, 0.95) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("mu", [0.01, 1.0, 40.0])
+@pytest.mark.parametrize("delta", [1e-12, 1e-5])
+def test_epsilon_of_gaussian_noise_is_where_its_delta_is_met(mu, delta):
+    """At epsilon the Gaussian mechanism spends delta, as Balle and Wang have it; delta 0 is taken for 1e-12."""
+    epsilon = epsilon_of_gaussian(mu, delta)
+    spent = ndtr(mu / 2 - epsilon / mu) - np.exp(epsilon + log_ndtr(-mu / 2 - epsilon / mu))
+    assert spent == pytest.approx(delta, rel=1e-3)
+    assert epsilon_of_gaussian(mu, 0.0) == epsilon_of_gaussian(mu, 1e-12)
+
+
+@pytest.mark.parametrize("mu", [-1.0, 0.0, 1e-6])
+def test_noise_that_hides_everything_has_epsilon_zero(mu):
+    """Nothing is spent where a row changes nothing, or so little that delta pays for it."""
+    assert epsilon_of_gaussian(mu, 1e-5) == 0.0
