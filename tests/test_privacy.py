@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import dp_accounting
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.stats import norm
 
 from sksynth.privacy import (
     Ledger,
+    _cross_check,
     audit_mechanism,
     calibrate_noise_multiplier,
     compute_epsilon,
@@ -152,6 +154,30 @@ def test_a_ledger_composes_its_entries():
     assert ledger.epsilon() == pytest.approx(expected, rel=2e-3)
 
 
+def test_a_ledger_keeps_what_is_entered():
+    """Step, mechanism, parameters, delta and what is covered come back as they were entered, in that order."""
+    ledger, event = Ledger(1e-5), laplace_event(0.5)
+    ledger.add("rows", "Laplace mechanism", event, covers="the number of rows", delta=1e-6, epsilon=0.5)
+    ledger.add_unaccounted("bins", "cut at quantiles")
+    frame = ledger.to_frame()
+    assert frame["epsilon"].to_numpy() == pytest.approx([0.5, np.inf], rel=1e-3)
+    assert frame.drop(columns="epsilon").to_numpy().tolist() == [
+        ["rows", "Laplace mechanism", {"epsilon": 0.5}, 1e-6, "the number of rows"],
+        ["bins", "none", {}, 0.0, "cut at quantiles"],
+    ]
+    assert ledger.events[0] is event
+    assert event == dp_accounting.LaplaceDpEvent(2.0)  # the scale of the noise
+    assert list(Ledger(1e-5).to_frame().columns) == list(frame.columns)
+
+
+def test_a_ledger_asks_the_accountant_that_is_named():
+    """Rényi's accountant charges the entries more than the tight one."""
+    ledger = Ledger(DELTA)
+    ledger.add("counts", "Gaussian mechanism", gaussian_event(10.0), covers="counts")
+    assert ledger.epsilon() == pytest.approx(0.397, abs=1e-3)
+    assert ledger.epsilon(accountant="rdp") == pytest.approx(0.430, abs=1e-3)
+
+
 def test_what_is_not_accounted_for_makes_epsilon_infinite():
     """A step that is neither public nor private leaves no guarantee."""
     ledger = Ledger(1e-6)
@@ -277,6 +303,22 @@ def test_cross_check_says_what_it_needs():
         assert "sksynth[tensorflow-privacy]" in str(error)
     else:
         assert ours == pytest.approx(theirs, rel=0.01)
+
+
+@pytest.mark.parametrize("accountant", ["pld", "rdp"])
+def test_cross_check_asks_both_the_same(accountant, monkeypatch):
+    """TensorFlow Privacy is told epochs in place of steps, and otherwise what our accountant is told."""
+    asked = []
+    library = SimpleNamespace(
+        AccountantType=SimpleNamespace(PLD="pld", RDP="rdp"),
+        _compute_dp_sgd_example_privacy=lambda *of: asked.append(of) or np.float32(0.5),
+    )
+    monkeypatch.setattr(_cross_check, "_library", lambda: library)
+    ours, theirs = cross_check(2.0, 0.25, 40, 1e-5, accountant=accountant)
+    assert asked == [(10.0, 2.0, 1e-5, False, 0.25, accountant)]  # epochs, noise, delta, no microbatches, rate
+    assert type(theirs) is float
+    assert theirs == 0.5
+    assert ours == compute_epsilon(2.0, 0.25, 40, 1e-5, accountant=accountant)
 
 
 @pytest.mark.tensorflow_privacy
