@@ -205,7 +205,7 @@ def test_epsilon_grows_along_the_steps():
 # Mechanisms
 
 
-@given(st.lists(st.floats(-1e3, 1e4), min_size=1, max_size=30), st.floats(1.0, 1e5))
+@given(st.lists(st.floats(-1e3, 1e4), min_size=1, max_size=30), st.sampled_from([0.01, 0.5]) | st.floats(1.0, 1e5))
 def test_counts_are_made_nonnegative(counts, total):
     """Counts have the total and are not negative; those that stay positive move by the same."""
     counts = np.array(counts)
@@ -214,6 +214,18 @@ def test_counts_are_made_nonnegative(counts, total):
     assert (found >= 0).all()
     shift = (counts - found)[found > 0]
     assert np.ptp(shift) <= 1e-6 * max(np.abs(counts).max(), total)
+
+
+@pytest.mark.parametrize("total", [0.0, -7.0])
+def test_counts_of_no_rows_are_zero(total):
+    """Where the noisy total is 0 or below, so are all counts."""
+    assert nonnegative(np.array([3.0, -1.0, 2.0]), total).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_counts_share_a_small_total():
+    """A total that is smaller than the differences of counts goes to the largest alone."""
+    assert nonnegative(np.array([3.0, 9.0, 2.0]), 0.5) == pytest.approx([0.0, 0.5, 0.0])
+    assert nonnegative(np.array([3.0, 3.0, 2.0]), 0.5) == pytest.approx([0.25, 0.25, 0.0])
 
 
 def test_noisy_counts_are_whole_and_of_the_scale():
@@ -225,12 +237,20 @@ def test_noisy_counts_are_whole_and_of_the_scale():
     assert abs(noisy.std() / scale - 1) < 5 / np.sqrt(2 * n)
 
 
-def test_noisy_totals_are_whole_and_positive():
-    """A number of rows keeps its size, up to noise of the scale that is said, and is never below 1."""
-    totals = [noisy_total(1000, 0.05, system_generator()) for _ in range(400)]
+@pytest.mark.parametrize("epsilon", [0.05, 0.5])
+def test_noisy_totals_are_whole_and_of_the_scale(epsilon):
+    """A number of rows gets whole noise, centred, whose mean size is one over epsilon, as the ledger is told."""
+    n = 4000
+    totals = [noisy_total(1000, epsilon, system_generator()) for _ in range(n)]
     assert all(isinstance(total, int) for total in totals)
-    assert abs(np.mean(totals) - 1000) < 5 * 20 * np.sqrt(2 / 400)
-    assert all(noisy_total(0, 0.01, system_generator()) >= 1 for _ in range(20))
+    noise = np.array(totals) - 1000
+    assert abs(noise.mean()) < 5 * np.sqrt(2 / n) / epsilon
+    assert abs(epsilon * np.abs(noise).mean() - 1) < 5 / np.sqrt(n) + epsilon**2 / 4  # rounding takes a little
+
+
+def test_noisy_totals_are_positive():
+    """Where noise takes away all rows, one is left."""
+    assert min(noisy_total(0, 0.01, system_generator()) for _ in range(40)) == 1
 
 
 @pytest.mark.parametrize(("n_columns", "expected"), [(1, 53.5), (3, 55.5), (20, 59.3)])
