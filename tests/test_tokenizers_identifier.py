@@ -16,7 +16,7 @@ from sksynth.tokenizers._identifier import PRESENT, IdentifierCodec
 from sksynth.tokenizers._pattern import Choice, Class, Pattern
 from sksynth.tokenizers._pattern_learning import learn_pattern
 from sksynth.tokenizers._permutation import permute
-from sksynth.tokenizers._ranking import IntegerSpace, StringSpace
+from sksynth.tokenizers._ranking import IntegerSpace, StringSpace, longest_tail
 
 RNG = np.random.default_rng(0)
 UUIDS = [str(uuid.UUID(bytes=RNG.bytes(16), version=4)) for _ in range(400)]
@@ -188,6 +188,15 @@ def test_large_integers_come_back(numbers):
     """Integers beyond 2^53 are exact, up to the ends of int64."""
     values = pd.Series(numbers, dtype="int64", name="key")
     pd.testing.assert_series_equal(round_trip(fit(values), values), values)
+
+
+@pytest.mark.parametrize("n_characters", [1, 2, 10, 26, 62, 2**16])
+def test_the_longest_tail_is_the_longest_that_can_be_ranked(n_characters):
+    """All texts of up to so many characters are fewer than 2**59, and with one character more they are not, or are 65 long."""
+    tail = longest_tail(n_characters)
+    n_texts = [sum(n_characters**length for length in range(longest + 1)) for longest in (tail, tail + 1)]
+    assert n_texts[0] < 2**59
+    assert n_texts[1] >= 2**59 or tail == 64
 
 
 @pytest.mark.parametrize(("low", "high", "signed", "largest"), [(1, 2, False, 127), (1, 1, True, 127), (2, 2, False, 255)])

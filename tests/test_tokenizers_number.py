@@ -60,6 +60,14 @@ def test_partition_covers_every_value_once(values, n_cells, min_rows):
     assert (rows[cells.single] >= min_rows).all()
 
 
+def test_partition_leaves_no_part_of_a_stretch_with_few_rows():
+    """A stretch is not cut where too few rows of it are left, however many there are beyond the next spike."""
+    side = [6, 6, 1, 1, 1, 1, 1, 1, 1, 1]  # half of the rows end within the second value
+    values = ticks([*range(10), 20, *range(30, 40)])
+    cells = partition(values, np.array([*side, 50, *side]), np.uint64(0), np.uint64(39), 9, 10)
+    assert cells.single.tolist() == [False, True, False]
+
+
 def test_partition_tells_spikes_from_the_rest():
     """A value that many rows share is a cell of its own; stretches without rows are no cells."""
     values, counts = ticks([0, 1, 2, 3, 100, 200, 201, 202]), np.array([500, 5, 5, 5, 400, 5, 5, 5])
@@ -121,6 +129,14 @@ def test_a_second_token_tells_the_rows_of_a_cell_apart(monkeypatch):
     assert len(sampled) > 0.99 * len(ids)
     top = np.unique(sampled[:, 0], return_counts=True)[1]
     assert np.median(top) == pytest.approx(20_000 / _cells.MAX_CELLS, rel=0.5)
+
+
+def test_a_second_token_tells_two_values_of_a_cell_apart():
+    """Where two values that many rows share are in one cell, each has tokens of its own."""
+    values = np.arange(2 * _cells.MAX_CELLS)
+    tokenizer = fit(np.repeat(values, 20), min_frequency=5)
+    ids = tokenizer.encode(pd.DataFrame({"x": values}))
+    assert len(np.unique(ids[:, :2], axis=0)) == len(values)
 
 
 def test_tokens_that_no_row_could_hold_are_never_drawn():

@@ -68,6 +68,15 @@ class Plates(Tokenizer):
         return cls(state["letters"]).fit([])
 
 
+class WarningPlates(Plates):
+    """Plates that warn of few records."""
+
+    def fit(self, records, y=None):
+        if len(records) < len(PLATES):
+            warnings.warn("few records", UserWarning, stacklevel=2)
+        return super().fit(records, y)
+
+
 class Coins(Tokenizer):
     """A table of one column, "side", of heads and tails."""
 
@@ -104,6 +113,13 @@ def test_a_tokenizer_of_ones_own_passes(records):
     tokenizer = Plates()
     assert check_tokenizer(tokenizer, records) is None
     assert {"letters": "abc"} == vars(tokenizer)
+
+
+def test_a_fit_may_warn_of_few_records():
+    """What a fit says of half of the records is no news where it has nothing to say of all."""
+    check_tokenizer(WarningPlates(), PLATES)
+    with pytest.warns(UserWarning, match="few records"):
+        WarningPlates().fit(PLATES[:3])
 
 
 def test_a_tokenizer_of_tables_of_ones_own_passes():
