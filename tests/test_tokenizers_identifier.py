@@ -118,6 +118,17 @@ def test_ranks_and_values_are_inverse(parts, seed):
     np.testing.assert_array_equal(found, ranks)
 
 
+def test_all_ranks_of_a_widened_space_are_values():
+    """A pattern that is widened has as many ranks as values, the longest included."""
+    space = StringSpace(learn_pattern([f"k{number}" for number in range(10)] * 9, 1))
+    assert space.capacities == [space.ends[-1]]
+    assert space.ends[-1] > space.ends[0] == 10
+    ranks = np.array([[0], [9], [10], [space.capacities[0] - 1]], np.uint64)
+    values = space.values(ranks)
+    assert values[:3] == ["k0", "k9", "k00"]
+    assert np.array_equal(space.ranks(values)[0], ranks)
+
+
 def test_ranks_count_the_values():
     """A small space is enumerated: its values are distinct, and those below the first end are the pattern's."""
     space = StringSpace(Pattern.parse("(x|yy)-[ab]{1,2}7"))

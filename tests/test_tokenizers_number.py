@@ -116,6 +116,13 @@ def test_every_value_of_the_domain_has_its_own_tokens_and_digits(values):
     np.testing.assert_allclose(np.exp(tokenizer.log_cell_size(ids)), counts[group.ravel()])
 
 
+@pytest.mark.parametrize("left", [1.0, np.nextafter(1.0, 2.0), 5e-324, -1.0])
+def test_neighbouring_floats_have_cells_of_their_own(left):
+    """Between two floats with none between them the line is cut behind the first, whichever way their mean is rounded."""
+    ends = np.array([left]), np.array([np.nextafter(left, np.inf)])
+    assert _cells._between(*ends) == left
+
+
 def test_a_second_token_tells_the_rows_of_a_cell_apart(monkeypatch):
     """A column of many values has two tokens, and its leaves have about equal mass."""
     monkeypatch.setattr(_cells, "ROWS_PER_CELL", 40)

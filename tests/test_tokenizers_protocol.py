@@ -72,7 +72,7 @@ class WarningPlates(Plates):
     """Plates that warn of few records."""
 
     def fit(self, records, y=None):
-        if len(records) < len(PLATES):
+        if 0 < len(records) < len(PLATES):
             warnings.warn("few records", UserWarning, stacklevel=2)
         return super().fit(records, y)
 
