@@ -17,7 +17,7 @@ TABLE = pd.DataFrame({"a": np.arange(N), "b": [f"b{i}" for i in range(N)], "c": 
 
 
 class Memory:
-    """An estimator that learns by heart: the score of a row is how often it was seen."""
+    """An estimator that learns by heart: the score of a row is how often it was seen, and what any fit gives it."""
 
     def __init__(self, delta):
         self.delta_ = delta
@@ -29,7 +29,7 @@ class Memory:
     def score_samples(self, X):
         self.scored = X
         seen = Counter(self.seen.itertuples(index=False, name=None))
-        return np.array([float(seen[row]) for row in X.itertuples(index=False, name=None)])
+        return np.array([float(seen[row] - 9 * row[0]) for row in X.itertuples(index=False, name=None)])
 
 
 @pytest.fixture
@@ -97,6 +97,13 @@ def test_canaries_that_are_all_in_or_all_out_tell_nothing(everything):
     assert (found.auc, found.tpr_at_1, found.gaussian_epsilon_lower) == (0.5, 0.0, 0.0)
 
 
+@pytest.mark.parametrize("inside", [[9], range(1, 10)])
+def test_one_canary_on_either_side_is_enough_to_compare(inside):
+    """A single canary that is in, or out, is compared with the others."""
+    found = assess(np.arange(10.0), np.isin(np.arange(10), inside), 1e-5)
+    assert (found.auc, found.tpr_at_1) == (1.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("epsilon", "delta", "ceiling"),
     [(0.0, 0.0, 0.01), (1.0, 1e-3, 0.028183), (3.0, 0.0, 0.200855), (8.0, 0.01, 0.999671)],
@@ -140,7 +147,7 @@ def test_an_audit_of_a_mechanism_passes_on_what_it_is_told():
         (9, 9, 7, 0.2),
     ],
 )
-@pytest.mark.parametrize("delta", [0.0, 1e-5, 1e-3])
+@pytest.mark.parametrize("delta", [0.0, 1e-5, 1e-3, 0.1])
 def test_the_chance_of_right_guesses_is_that_of_the_theorem(n_canaries, n_guesses, right, epsilon, delta):
     """So many right guesses are as likely as Steinke et al. say: a binomial tail, and delta times the steepest way to it."""
     share = np.exp(epsilon) / (1 + np.exp(epsilon))

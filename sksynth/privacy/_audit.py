@@ -206,8 +206,6 @@ def gaussian_epsilon(scores: np.ndarray, included: np.ndarray, delta: float, con
     from scipy.stats import beta
 
     n_in, n_out = int(included.sum()), int((~included).sum())
-    if not n_in or not n_out:
-        return 0.0
     thresholds = np.quantile(scores, (np.arange(N_THRESHOLDS) + 0.5) / N_THRESHOLDS)
     level = (1.0 - confidence) / (2 * N_THRESHOLDS)
     errors = []
