@@ -16,8 +16,8 @@ Taken to be public: the parameters of the fit; names and dtypes of the 2 columns
 (12,345); the domains given in schema, of 'age', 1.
 Everything else that the fit learned of the rows was released by these steps:
 - shapes: Gaussian mechanism; covers the shapes of columns
-- training of batch 0: DP-SGD (noise multiplier 1.2346, steps taken 20); covers all that is in the
-  weights of the model of batch 0
+- training of batch 0: DP-SGD (noise multiplier 1.2346, steps taken 123456); covers all that is in
+  the weights of the model of batch 0
 Sampling of rows: each step of training draws every row independently with the same probability
 (Poisson sampling), without a largest number of rows; gradients are clipped row by row.
 Composition: privacy loss distributions, dp-accounting {version}.
@@ -41,7 +41,7 @@ def ledger():
 def test_a_statement_of_public_domains(ledger):
     """The statement says word for word what was spent, by which steps, what is public, and what is not covered."""
     covers = "all that is in the weights of the model of batch 0"
-    numbers = {"noise_multiplier": 1.23456789, "steps_taken": 20}
+    numbers = {"noise_multiplier": 1.23456789, "steps_taken": 123_456}
     ledger.add("training of batch 0", "DP-SGD", gaussian_event(1.23456789), covers=covers, **numbers)
     found = privacy_statement(
         ledger, 2.34567, n_rows=12_345, public_rows=True, public_columns=["age", 1], private_columns=[]
