@@ -143,7 +143,7 @@ def test_a_second_token_tells_two_values_of_a_cell_apart():
     values = np.arange(2 * _cells.MAX_CELLS)
     tokenizer = fit(np.repeat(values, 20), min_frequency=5)
     ids = tokenizer.encode(pd.DataFrame({"x": values}))
-    assert len(np.unique(ids[:, :2], axis=0)) == len(values)
+    assert len(np.unique(ids[:, : tokenizer.grammar_.n_positions], axis=0)) == len(values)
 
 
 def test_tokens_that_no_row_could_hold_are_never_drawn():
