@@ -337,6 +337,8 @@ def test_cross_check_asks_both_the_same(accountant, monkeypatch):
     monkeypatch.setattr(_cross_check, "_library", lambda: library)
     ours, theirs = cross_check(2.0, 0.25, 40, 1e-5, accountant=accountant)
     assert asked == [(10.0, 2.0, 1e-5, False, 0.25, accountant)]  # epochs, noise, delta, no microbatches, rate
+    cross_check(2.0, 0.25, 40, 1e-5)
+    assert asked[1][-1] == "pld"  # unless told otherwise
     assert type(theirs) is float
     assert theirs == 0.5
     assert ours == compute_epsilon(2.0, 0.25, 40, 1e-5, accountant=accountant)
