@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sksynth._grammar import MISSING, OTHER
 from sksynth.fields import Identifier
-from sksynth.tokenizers._identifier import PRESENT, IdentifierCodec
+from sksynth.tokenizers._identifier import PRESENT, IdentifierCodec, example_identifier
 from sksynth.tokenizers._pattern import Choice, Class, Pattern
 from sksynth.tokenizers._pattern_learning import learn_pattern
 from sksynth.tokenizers._permutation import permute
@@ -116,6 +116,15 @@ def test_ranks_and_values_are_inverse(parts, seed):
     found, known = space.ranks(space.values(ranks))
     assert known.all()
     np.testing.assert_array_equal(found, ranks)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "dtype", "example"),
+    [("K[0-9]{3}", np.dtype(object), "K000"), ("[0-9]{3}", np.dtype("int16"), 100), ("[0-9]{1,3}", "Int64", 0)],
+)
+def test_an_example_is_the_first_value_of_the_pattern(pattern, dtype, example):
+    """An example of a pattern is a string, or a whole number where the column is one of numbers."""
+    assert example_identifier(pattern, dtype) == example
 
 
 def test_all_ranks_of_a_widened_space_are_values():
