@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sksynth import fields
-from sksynth.tokenizers import TableTokenizer, _cells
+from sksynth.tokenizers import TableTokenizer, _cells, _domain
 from sksynth.tokenizers._cells import Cells, partition
 
 MISSING, OTHER = 0, 1
@@ -281,3 +281,11 @@ def test_cells_of_no_rows_have_no_leaf():
     assert cells.n_cells == 0
     assert cells.size.tolist() == [10.0]
     assert cells.run("x", nullable=False).slots[0].unsampled.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [("float64", 1e-10), ("float32", 1e-7)])
+def test_floats_are_the_same_to_within_rounding(dtype, rounding):
+    """What a cell is decoded to is what was given where no more than rounding to its dtype lies between them."""
+    given = pd.Series([5.0, 5.0, np.nan, 5.0], dtype=dtype)
+    decoded = pd.Series([5.0 * (1 + rounding), 5.001, np.nan, np.nan], dtype=dtype)
+    assert _domain._are_same(given, decoded).tolist() == [True, False, True, False]
