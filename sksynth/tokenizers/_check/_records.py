@@ -64,7 +64,7 @@ def _longer_column(column):
     if isinstance(column.dtype, pd.CategoricalDtype) or not len(present) or not all(isinstance(x, str) for x in present):
         return column
     texts = dict(zip(present, _longer_texts(present), strict=True))
-    return column.map(texts.get, na_action="ignore")
+    return pd.Series([texts[x] if isinstance(x, str) else x for x in column], column.index, column.dtype)
 
 
 def _longer_texts(texts: Sequence[str]) -> list[str]:
