@@ -9,7 +9,7 @@ from sksynth.privacy._statement import privacy_statement
 
 PUBLIC = """\
 This fit, and everything sampled from it, is (epsilon, delta)-differentially private with epsilon =
-2.346 and delta = 1.23e-06.
+2.346 and delta = 1.24e-06.
 Unit: one row of the table. Two tables are neighbours if one is the other with one row replaced by
 one that contributes nothing. Somebody to whom k rows belong is protected at about k times epsilon.
 Taken to be public: the parameters of the fit; names and dtypes of the 2 columns; the number of rows
@@ -39,12 +39,12 @@ def ledger():
 
 
 def test_a_statement_of_public_domains(ledger):
-    """The statement says word for word what was spent, by which steps, what is public, and what is not covered."""
+    """The statement says word for word what was spent, never less, by which steps, what is public, and what is not covered."""
     covers = "all that is in the weights of the model of batch 0"
     numbers = {"noise_multiplier": 1.23456789, "steps_taken": 123_456}
     ledger.add("training of batch 0", "DP-SGD", gaussian_event(1.23456789), covers=covers, **numbers)
     found = privacy_statement(
-        ledger, 2.34567, n_rows=12_345, public_rows=True, public_columns=["age", 1], private_columns=[]
+        ledger, 2.3451, n_rows=12_345, public_rows=True, public_columns=["age", 1], private_columns=[]
     )  # fmt: skip
     assert found == PUBLIC.format(version=version("dp-accounting"))
 
