@@ -148,8 +148,10 @@ def test_the_history_on_disk_is_complete_after_every_epoch(make, table, tmp_path
     assert seen == [(batch, epoch) for batch in range(2) for epoch in range(EPOCHS)]
 
 
-@pytest.mark.parametrize(("batch", "epoch"), [(0, 0), (0, 2), (0, EPOCHS - 1), (1, 1), (1, EPOCHS - 1)])
-@pytest.mark.parametrize("keep", ["best+last", "all"])
+STOPS = [(0, 0), (0, 2), (0, EPOCHS - 1), (1, 1), (1, EPOCHS - 1)]
+
+
+@pytest.mark.parametrize(("batch", "epoch", "keep"), [(*stop, "best+last") for stop in STOPS] + [(1, 1, "all")])
 def test_a_fit_goes_on_where_it_stopped(make, table, whole, tmp_path, batch, epoch, keep):
     """A second fit begins with the epoch after the last, and ends with the result of a fit that never stopped."""
     synthesizer, told = make(checkpoint_dir=tmp_path, checkpoints=keep), []
