@@ -8,11 +8,16 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
 from sksynth.datasets import make_mixed
 
 N_ROWS = 240
+
+# No property is timed: on a machine that is busy every example takes its time.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure(config):
