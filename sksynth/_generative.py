@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import persistence
 from ._chain import NOTHING, Chain, Way, evidence_of
 from ._private import statement_of
-from ._sampling import Choice, collected, drawn, rechunked, restored
+from ._sampling import Choice, Tally, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
 from ._training._progress import watch_rows
 from ._validation import check_choice
@@ -51,10 +51,11 @@ class GenerativeModel(BaseEstimator):
                 "or choose among the rows of a larger sample"
             )
 
-    def _portions(self, n_samples, seed, way, choice):
-        """Yield records that are taken, some at a time; show a bar where that takes long."""
-        portions = drawn(lambda rows: self._draw(rows, seed, way), n_samples, choice)
-        return watch_rows(portions, n_samples, self.verbose)
+    def _portions(self, n_samples, seed, way, choice, tally=None):
+        """Yield records that are taken, after those of a tally, some at a time; show a bar where that takes long."""
+        tally = Tally() if tally is None else tally
+        portions = drawn(lambda rows: self._draw(rows, seed, way), n_samples, choice, tally)
+        return watch_rows(portions, n_samples, self.verbose, tally.valid)
 
     def _sampled(self, n_samples: int, seed: np.random.SeedSequence, way: Way, choice: Choice) -> Any:
         """Return all records as fit was given such."""

@@ -38,9 +38,12 @@ def given_fields(schema, columns) -> Schema:
     return given
 
 
-def infer_field(values: pd.Series, column, field, min_frequency):
-    """Return the completed field of one column; `field` is what is known of it, or None."""
-    known = guess(values, column, min_frequency) if field is None else field
+def infer_field(values: pd.Series, column, field, min_frequency, n_present=None):
+    """Return the completed field of one column; `field` is what is known of it, or None.
+
+    Where `values` are but some of the column's, `n_present` is the number of its cells that are not missing.
+    """
+    known = guess(values, column, min_frequency, n_present) if field is None else field
     missing = bool(values.isna().any())
     refuse_missing(known, missing, column)
     known = known.replace(nullable=missing if known.nullable is None else known.nullable)
@@ -54,7 +57,7 @@ def refuse_missing(field, missing, column):
         raise ValueError(f"column {column!r}: has missing cells, but its field says nullable=False; fill them, or drop that")
 
 
-def guess(values: pd.Series, column, min_frequency):
+def guess(values: pd.Series, column, min_frequency, n_present=None):
     """Return an empty field of the kind that fits the column best."""
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -62,7 +65,7 @@ def guess(values: pd.Series, column, min_frequency):
     if types.is_bool_dtype(dtype):
         return Boolean()
     if types.is_integer_dtype(dtype):
-        return Identifier() if _is_key(values.dropna()) else Number()
+        return Identifier() if _is_key(values.dropna(), n_present) else Number()
     if types.is_float_dtype(dtype) or types.is_timedelta64_dtype(dtype):
         return Number()
     if types.is_datetime64_any_dtype(dtype):
@@ -77,14 +80,14 @@ def guess(values: pd.Series, column, min_frequency):
     return Category()
 
 
-def _is_key(values):
+def _is_key(values, n_present):
     """Tell whether whole numbers are a key: each occurs once, and they are nearly dense.
 
     Unique numbers with gaps may as well be a measurement; as a `Number` they keep their range at least.
     """
     if len(values) < MIN_UNIQUE or not values.is_unique or values.min() < 0:
         return False
-    return int(values.max()) - int(values.min()) < 2 * len(values)
+    return int(values.max()) - int(values.min()) < 2 * (n_present or len(values))
 
 
 def _guess_strings(values, min_frequency):

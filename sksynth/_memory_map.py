@@ -12,14 +12,17 @@ __all__ = ["in_blocks", "let_go", "written"]
 BLOCK_ROWS = 8_192  # that are looked at together
 
 
-def written(path: Path, parts: Iterable[np.ndarray], dtype: Any) -> np.memmap:
-    """Write the rows of arrays of one width to a file, part by part, and return them as one memory map to read."""
+def written(path: Path, parts: Iterable[np.ndarray], dtype: Any) -> np.ndarray:
+    """Write the rows of arrays of one width to a file, part by part, and return them as one memory map to read.
+
+    Rows without cells, of which no map can be made, are an array.
+    """
     n_rows, width = 0, 0
     with open(path, "wb") as file:
         for part in parts:
             file.write(np.ascontiguousarray(part, dtype).data)
             n_rows, width = n_rows + len(part), part.shape[1]
-    return np.memmap(path, dtype, "r", shape=(n_rows, width))
+    return np.memmap(path, dtype, "r", shape=(n_rows, width)) if n_rows * width else np.zeros((n_rows, width), dtype)
 
 
 def in_blocks(rows: Any) -> Iterator[Any]:

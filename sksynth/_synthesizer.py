@@ -2,7 +2,6 @@
 
 import logging
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
@@ -37,7 +36,9 @@ from ._private import (
     release,
 )
 from ._random import seed_sequence, stream
+from ._sources import opened_table, token_ids
 from ._table_sampling import TableSampling
+from ._tables import Table, TableInMemory, in_memory, table_of
 from ._text_model import LSTMTextModel
 from ._training._checkpoints import CLUSTERER, Folder
 from ._training._history import HISTORY, history_frame
@@ -45,7 +46,7 @@ from ._training._job import Job, Outcome, n_epochs, run_job, settle
 from ._training._progress import supervised
 from ._training._watch import Watch, shares_of_time
 from ._validation import Container, check_columns, check_table, listed
-from .fields import Schema, infer_schema
+from .fields import Schema
 from .privacy._ledger import Ledger
 from .tokenizers import TableTokenizer
 
@@ -214,10 +215,16 @@ class BatchLSTMSynthesizer(TableSampling):
     def fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
         """Learn the table.
 
+        It need not fit into memory. Of a table in files, or of Dask, that has more than 262,144 rows (or 67 million cells)
+        some rows are in memory at a time: it is read once to find out what its columns are, and columns are read again for
+        the token ids of their batch, which are in the folder of temporary files (of `tempfile`; TMPDIR says where) until fit
+        ends: one or two bytes for each token. A table with fewer rows is learned as if it were a frame, to the bit; so is
+        one with `epsilon`, which has to fit into memory.
+
         Parameters
         ----------
-        X : DataFrame or ndarray, shape (n_rows, n_columns)
-            Never changed.
+        X : DataFrame or ndarray, shape (n_rows, n_columns), or path, dataset of pyarrow or DataFrame of Dask
+            Never changed. A path is that of a file in Parquet or CSV, whose name says which, or of a folder of such files.
         y : ignored
 
         Returns
@@ -227,7 +234,9 @@ class BatchLSTMSynthesizer(TableSampling):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, a column or the schema is not what it may be; the message names it.
+            If a parameter, a column or the schema is not what it may be, or a file is damaged; the message names it.
+        OSError
+            If there is no such file, or no room for temporary ones.
         """
         started = time.time()
         self._check_parameters()
@@ -245,7 +254,8 @@ class BatchLSTMSynthesizer(TableSampling):
 
         Parameters
         ----------
-        X : DataFrame or ndarray, shape (n_rows, n_columns)
+        X : what fit takes
+            A table that is trained on further is read into memory.
         y : ignored
 
         Returns
@@ -276,8 +286,9 @@ class BatchLSTMSynthesizer(TableSampling):
         ----------
         batch : int
             Position in `batches_`.
-        X : DataFrame or ndarray
-            With the columns of the batch and its context, ``models_[batch].columns_``, or all of fit's; fit keeps no rows.
+        X : what fit takes
+            With the columns of the batch and its context, ``models_[batch].columns_``, or all of fit's; fit keeps no rows. A
+            table in files is read into memory.
 
         Returns
         -------
@@ -296,9 +307,10 @@ class BatchLSTMSynthesizer(TableSampling):
         check_is_fitted(self)
         self._check_parameters()
         refuse_more_training(self, "fit_batch")
-        frame = self._columns_of(batch, X)
+        frame = self._columns_of(batch, in_memory(X))
         root = seed_sequence(self.random_state)
-        model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_), root)
+        table = TableInMemory(frame, None, self.min_frequency)
+        model, job = self._new_model_and_job(batch, table, given_fields(self.schema, self.columns_), root)
         model.tokenizer_ = self._with_shared_columns(model.tokenizer_)
         job.ids = model.tokenizer_.encode(frame, cut=True)
         folder = self._folder()
@@ -338,17 +350,22 @@ class BatchLSTMSynthesizer(TableSampling):
         return frame[columns]
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
-        frame = check_table(X)
-        if self.epsilon is not None:
-            check_typed(X)
-        check_columns(self, X, frame, reset=True)
-        self._container = Container.of(X)
+        with opened_table(X) as X:
+            seed = stream(seed_sequence(self.random_state), "survey")
+            table = table_of(X, self.schema, self.min_frequency, seed, in_memory=self._is_private)
+            return self._fit_table(table, started, one_pass)
+
+    def _fit_table(self, table: Table, started: float, one_pass: bool) -> "BatchLSTMSynthesizer":
+        if self._is_private:
+            check_typed(table.came_as)
+        check_columns(self, table.came_as, table.sample, reset=True)
+        self._container = Container.of(table.came_as)
         folder = None if one_pass else self._folder()
         with nullcontext() if folder is None else folder.locked():
             if folder is not None and folder.exists() and not self.overwrite:
-                models, jobs = self._take_up(frame, folder)
+                models, jobs = self._take_up(table, folder)
             else:
-                models, jobs = self._new_jobs(frame, folder)
+                models, jobs = self._new_jobs(table, folder)
             for job in jobs:
                 job.one_pass = one_pass
             logger.info("fitting batches of %s columns", [len(batch) for batch in self.batches_])
@@ -378,41 +395,42 @@ class BatchLSTMSynthesizer(TableSampling):
             note_steps(self.privacy_ledger_, models)
         return self
 
-    def _new_jobs(self, frame: pd.DataFrame, folder: Folder | None) -> tuple[list, list]:
+    def _new_jobs(self, table: Table, folder: Folder | None) -> tuple[list, list]:
         """Return the batches' models and what to train them on, which is written down where there is a folder."""
         root = seed_sequence(self.random_state)
-        models, jobs = self._prepare(frame, root) if self.epsilon is None else self._prepare_privately(frame, root)
+        models, jobs = self._prepare_privately(table.sample, root) if self._is_private else self._prepare(table, root)
         if folder is not None:
             synthesizer_files.begin(self, models, jobs, folder)
         return models, jobs
 
-    def _take_up(self, frame: pd.DataFrame, folder: Folder) -> tuple[list, list]:
+    def _take_up(self, table: Table, folder: Folder) -> tuple[list, list]:
         """Return the batches' models and what is left of their training, from the folder of a fit of the same data."""
         settings = folder.settings(type(self).__name__)
         model_files.refuse_other_settings(self, settings, folder, synthesizer_files.asked_of(self))
         with persistence.reading(folder.path):
             synthesizer_files.set_from(self, settings, folder.state(CLUSTERER))
         root = seed_sequence(self.random_state)
-        pairs = [self._take_up_batch(batch, frame[columns], folder, root) for batch, columns in enumerate(self._reading)]
+        pairs = [self._take_up_batch(batch, table, folder, root) for batch in range(len(self._reading))]
         return tuple(map(list, zip(*pairs, strict=True)))
 
     def _take_up_batch(
-        self, batch: int, frame: pd.DataFrame, folder: Folder, root: np.random.SeedSequence
+        self, batch: int, table: Table, folder: Folder, root: np.random.SeedSequence
     ) -> tuple[LSTMTextModel, Job]:
         """Return the model of a batch and what is left of its training: all of it where `fit_batch` was killed as it began."""
         own = folder.batch(batch)
         if not own.exists() and not self._is_private:
-            model, job = self._new_model_and_job(batch, frame, given_fields(self.schema, self.columns_), root)
+            model, job = self._new_model_and_job(batch, table, given_fields(self.schema, self.columns_), root)
             synthesizer_files.begin_batch(model, job, folder)
             return model, job
-        model, columns = self._new_model(frame)
-        job = model_files.take_up(model, columns, own, stream(root, "batch", batch))
+        model = self._new_model(table.sample[self._reading[batch]])
+        job = model_files.take_up(model, table.records(self._reading[batch]), own, stream(root, "batch", batch))
         job.batch, job.n_context = batch, self._n_context(batch, model)
         return model if self._is_private else model.set_params(tokenizer=clone(model.tokenizer_)), job
 
     def _go_on(self, X: Any, started: float, how: str) -> "BatchLSTMSynthesizer":
         """Train the batches' networks further; on failure everything stays as it is."""
         refuse_more_training(self, how)
+        X = in_memory(X)
         frame = check_columns(self, X, check_table(X), reset=False)
         root = seed_sequence(self.random_state)
         pairs = [
@@ -437,48 +455,42 @@ class BatchLSTMSynthesizer(TableSampling):
             clusterer.set_params(random_state=int(stream(root, "clusterer").generate_state(1)[0]))
         return clusterer.fit(frame)
 
-    def _prepare(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> tuple[list, list]:
+    def _prepare(self, table: Table, root: np.random.SeedSequence) -> tuple[list, list]:
         """Fit the clusterer and all tokenizers; return the batches' models and jobs."""
-        given = given_fields(self.schema, frame.columns)
-        self.clusterer_ = self._fit_clusterer(frame, root)
-        self._link(frame, given)
+        given = given_fields(self.schema, table.sample.columns)
+        self.clusterer_ = self._fit_clusterer(table.sample, root)
+        self._link(table.sample, table.kinds())
         self.epsilon_, self.delta_ = np.inf, 0.0
-        pairs = [self._new_model_and_job(batch, frame[columns], given, root) for batch, columns in enumerate(self._reading)]
+        pairs = [self._new_model_and_job(batch, table, given, root) for batch in range(len(self._reading))]
         return tuple(map(list, zip(*pairs, strict=True)))
 
-    def _link(self, frame: pd.DataFrame, fields: Mapping) -> None:
+    def _link(self, frame: pd.DataFrame, kinds: Mapping) -> None:
         """Choose what the models of the batches read, by the association that the clusterer or, in public, the table shows."""
         self.batches_ = batches = self.clusterer_.batches_
         measured, self.links_ = getattr(self.clusterer_, "association_", None), [[] for _ in batches]
         if measured is None and not self._is_private:
             measured = measured_association(rows_to_measure(frame, self.clusterer_.random_state))
         if not isinstance(self.linked, bool):
-            self.links_ = checked_links(self.linked, batches, self._kinds(frame, fields))
+            self.links_ = checked_links(self.linked, batches, kinds)
         elif self.linked and len(batches) > 1 and measured is not None:
-            self.links_ = find_links(batches, measured, self._kinds(frame, fields))
+            self.links_ = find_links(batches, measured, kinds)
         own = [reading_order(batch, measured) for batch in batches]
         self._reading = [[*context, *columns] for context, columns in zip(self.links_, own, strict=True)]
-
-    def _kinds(self, frame: pd.DataFrame, fields: Mapping) -> dict:
-        """Return what kind of field every column has; what there is to warn of, tokenizers will."""
-        if not self._is_private:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                fields = infer_schema(frame, min_frequency=self.min_frequency, schema=fields)
-        return {column: fields[column].kind for column in frame.columns}
 
     def _n_context(self, batch: int, model: LSTMTextModel) -> int:
         """Return the number of runs of a batch's model that are context; they come first, as none of them is text."""
         return sum(codec.run is not None for codec in model.tokenizer_.codecs_[: len(self.links_[batch])])
 
     def _new_model_and_job(
-        self, batch: int, frame: pd.DataFrame, given: Mapping, root: np.random.SeedSequence
+        self, batch: int, table: Table, given: Mapping, root: np.random.SeedSequence
     ) -> tuple[LSTMTextModel, Job]:
         """Return a model with a fitted tokenizer for the columns of a batch, and what to train it on."""
-        model, columns = self._new_model(frame)
-        known = {column: field for column, field in given.items() if column in frame.columns}
+        columns = self._reading[batch]
+        model = self._new_model(table.sample[columns])
+        known = {column: field for column, field in given.items() if column in columns}
         model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
-        ids, seed = model._fit_tokenizer(columns), stream(root, "batch", batch)
+        model._fit_tokenizer(lambda tokenizer: table.fitted(tokenizer, columns))
+        ids, seed = token_ids(model.tokenizer_, table.records(columns)), stream(root, "batch", batch)
         return model, Job(ids, seed, batch=batch, n_context=self._n_context(batch, model))
 
     def _prepare_privately(self, frame: pd.DataFrame, root: np.random.SeedSequence) -> tuple[list, list]:
@@ -486,8 +498,8 @@ class BatchLSTMSynthesizer(TableSampling):
         ledger = Ledger(DELTA if self.delta is None else self.delta)
         released = release(frame, self.schema, ledger, self.epsilon)
         self.clusterer_ = cluster_privately(self._new_clusterer(), frame, released, ledger, self.epsilon)
-        self._link(frame, released.schema)
-        models = [self._new_model(frame[columns])[0] for columns in self._reading]
+        self._link(frame, {column: field.kind for column, field in released.schema.items()})
+        models = [self._new_model(frame[columns]) for columns in self._reading]
         priors = []
         for model, columns in zip(models, self._reading, strict=True):
             model.tokenizer_, own = released.fit_tokenizer(columns)
@@ -502,10 +514,11 @@ class BatchLSTMSynthesizer(TableSampling):
             jobs.append(Job(ids, seed, plan, batch=batch, n_context=self._n_context(batch, model)))
         return models, jobs
 
-    def _new_model(self, columns: pd.DataFrame) -> tuple[LSTMTextModel, pd.DataFrame]:
-        """Return a clone of the template for the columns of a batch, and these, checked."""
+    def _new_model(self, columns: pd.DataFrame) -> LSTMTextModel:
+        """Return a clone of the template for the columns of a batch, which it has seen."""
         model = LSTMTextModel(**self._model_params())
-        return model, model._check_records(columns, reset=True)
+        model._check_records(columns, reset=True)
+        return model
 
     def _model_params(self) -> dict:
         """Return what every batch's model has of the template: not a tokenizer, nor callbacks, which are part of its job."""

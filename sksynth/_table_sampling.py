@@ -11,7 +11,18 @@ from ._chain import Chain, Way, conditions_of, distribution, imputed
 from ._generative import GenerativeModel, n_wanted, with_index_of
 from ._links import chain
 from ._random import seed_sequence, stream
-from ._sampling import Choice, Copies, check_draw, check_exclusion, check_given, check_validator, choosing, read_given
+from ._sample_files import settings_of, write_rows
+from ._sampling import (
+    Choice,
+    Copies,
+    check_draw,
+    check_exclusion,
+    check_given,
+    check_validator,
+    choosing,
+    read_given,
+    restored,
+)
 from ._validation import Container, check_columns, check_table, listed
 
 
@@ -121,6 +132,82 @@ class TableSampling(GenerativeModel):
         way = self._way(n_samples, given, temperature, choosing(validator, exclude))
         choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
         return self._chunks(n_samples, chunk_size, seed_sequence(random_state), way, choice)
+
+    def sample_to(
+        self,
+        path: Any,
+        n_samples: int | None = None,
+        *,
+        chunk_size: int = 65_536,
+        given: Any = None,
+        temperature: float = 1.0,
+        validator: Callable | None = None,
+        max_invalid: int = 1_000,
+        exclude: Any = None,
+        exclude_longer_than: int = 30,
+        random_state: Any = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Draw new rows into a file: the rows of ``sample(n_samples)``, in memory that does not grow with them.
+
+        There is nothing under `path` until all rows are. Until then they are in a folder beside it, which for ``rows.csv`` is
+        ``.rows.csv.partial``. Where the call is broken off, by Ctrl-C, by an error or with its process, that folder stays, and
+        the same call goes on from there, to the same file. Where the disk is full it goes, and nothing is left.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.parquet`` (needs pyarrow, the extra ``parquet``), ``.csv`` or ``.csv.gz``. For Parquet there has to be
+            room for the rows twice.
+        n_samples : int, default=None
+        chunk_size : int, default=65_536
+            Rows, about, that are held in memory and written together: a row group of Parquet. The rows do not depend on it.
+        given
+            See `sample`; the index of a frame is not kept.
+        temperature, validator, max_invalid, exclude, exclude_longer_than
+            See `sample`. A call that goes on may have another `max_invalid`; what a validator does is taken to be the same
+            if it has the same name.
+        random_state : int, RandomState, Generator or None, default=None
+            A call that goes on needs the same: the same int, or None for whatever it was; of a generator the same state.
+        overwrite : bool, default=False
+            Replace the file that is there, once the new one is whole; start afresh where the rows of another call were left.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `sample`; also if rows of another call were left beside `path`, or Parquet cannot hold a column.
+        FileExistsError
+            If there is such a file.
+        RuntimeError
+            If another call is writing it.
+        OSError
+            If it cannot be written.
+        ImportError
+            Without pyarrow, for Parquet.
+        SamplingError
+            As `sample`, with the valid rows that are not in the folder yet.
+
+        Notes
+        -----
+        Read back by pandas, Parquet has the dtypes of fit, but for what it knows nothing of: columns of objects, categories
+        that are no text, and times in seconds, which come back in milliseconds. CSV has none.
+        """
+        check_is_fitted(self)
+        n_samples = n_wanted(n_samples, given)
+        check_draw(chunk_size, temperature, name="chunk_size")
+        way = self._way(n_samples, given, temperature, choosing(validator, exclude))
+        choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
+        if not isinstance(overwrite, bool):
+            raise TypeError(f"overwrite must be True or False, got {overwrite!r}")
+        settings = settings_of(
+            self._to_files(), given, validator, exclude,
+            n_samples=int(n_samples), temperature=float(temperature), exclude_longer_than=int(exclude_longer_than),
+        )  # fmt: skip
+        with restored(self._restored):
+            write_rows(
+                path, lambda seed, tally: self._portions(n_samples, seed, way, choice, tally), self.schema_, settings,
+                seed_sequence(random_state), chunk_size=chunk_size, any_seed=random_state is None, overwrite=overwrite,
+            )  # fmt: skip
 
     def _way(self, n_samples, given, temperature, chosen_by):
         """Return how rows are drawn, once all arguments are what they may be."""

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -68,7 +68,7 @@ class LSTMTextModel(TextSampling):
     learning_rate : float, default=None
         Peak of the learning rate, after its warm-up.
     validation_fraction : float in [0, 1), default=None
-        Share of the rows held out for `val_loss`, the same rows throughout.
+        Share of the rows held out for `val_loss`, the same rows throughout. None: a tenth, but 50,000 rows at most.
     early_stopping : bool or "auto", default="auto"
         Stop when the figure of `monitor` has not improved by `min_delta` for `patience` epochs. "auto": where rows are held
         out.
@@ -312,7 +312,11 @@ class LSTMTextModel(TextSampling):
     def _new_job(self, X: Any, folder: Folder | None) -> Job:
         """Fit the tokenizer; return what to train on, which is written down where there is a folder."""
         seed = seed_sequence(self.random_state)
-        ids, plan = self._fit_privately(X) if self._is_private else (self._fit_tokenizer(X), None)
+        if self._is_private:
+            ids, plan = self._fit_privately(X)
+        else:
+            self._fit_tokenizer(lambda tokenizer: tokenizer.fit(X))
+            ids, plan = token_ids(self.tokenizer_, X), None
         job = Job(ids, seed, plan, folder)
         if folder is not None:
             model_files.begin(self, job)
@@ -363,16 +367,15 @@ class LSTMTextModel(TextSampling):
         """Return checked records as they are read: where training is private, no cell by the light of others."""
         return cell_by_cell(records, self.tokenizer_.schema_) if self._is_private and self._container is not None else records
 
-    def _fit_tokenizer(self, X: Any) -> np.ndarray:
-        """Fit the tokenizer on checked records and return their token ids."""
+    def _fit_tokenizer(self, fit: Callable) -> None:
+        """Fit the tokenizer by a function that takes it and returns it fitted."""
         if self.tokenizer is not None:
             tokenizer = clone(self.tokenizer)
         else:
             tokenizer = SentencePieceTokenizer() if self._container is None else TableTokenizer()
         if self.packing == "stream":
             tokenizer = StreamTokenizer(tokenizer)
-        self.tokenizer_, self.epsilon_, self.delta_ = tokenizer.fit(X), np.inf, 0.0
-        return token_ids(self.tokenizer_, X)
+        self.tokenizer_, self.epsilon_, self.delta_ = fit(tokenizer), np.inf, 0.0
 
     def _fit_privately(self, X: Any) -> tuple[np.ndarray, PrivatePlan]:
         """Fit the tokenizer on what is public or released, plan training, say what is spent; return token ids and plan."""

@@ -246,8 +246,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
-        _sync_folder(path.parent)
+        put_in_place(aside, path)
     except OSError as error:
         with suppress(OSError):
             aside.unlink()
@@ -256,6 +255,12 @@ def write_atomically(path: Path, content: bytes) -> None:
             f"cannot write {path} ({len(content):,} bytes): {error.strerror}. What was there before is still there: make "
             "room, or allow writing there, or choose another path",
         ) from error
+
+
+def put_in_place(aside: Path, path: Path) -> None:
+    """Give a file that is written, whole and on disk, its name, under which there may be another."""
+    os.replace(aside, path)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,9 +3,14 @@
 import ast
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from sksynth.datasets import load_adult
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,6 +63,14 @@ def test_code_on_training_runs(run):
     names = run("docs/training.md")
     assert (names["folder"] / "checkpoints" / "batch_0" / "history.csv").exists()
     assert names["again"].history_.equals(names["synthesizer"].history_)
+
+
+@pytest.mark.slow
+def test_code_on_large_tables_runs(run):
+    """The page on large tables learns a folder of files, with the dtypes that are in them."""
+    pytest.importorskip("pyarrow", reason="pyarrow is the extra parquet")
+    names = run("docs/large.md")
+    assert (names["sample"].dtypes == names["load_adult"]().dtypes).all()
 
 
 @pytest.mark.slow
@@ -114,6 +127,8 @@ def test_code_on_tables_runs(run):
     names = run("docs/tables.md")
     assert (names["sample"].dtypes == names["orders"].dtypes).all()
     assert len(names["cheap"]) == 100
+    assert len(pd.read_parquet("orders.parquet")) == 2500
+    assert pd.read_csv("orders.csv.gz")["member"].all()
     assert len(names["unlikely"]) == 3
 
 
@@ -131,6 +146,21 @@ def test_code_of_the_first_page_is_that_of_the_readme():
     """What the first page shows are lines of the README, in their order, and so is run."""
     shown, run_lines = (iter(statements(page)) for page in ("docs/index.md", "README.md"))
     assert all(line in run_lines for line in shown)
+
+
+@pytest.mark.slow
+def test_commands_of_the_page_on_the_command_line_run(tmp_path):
+    """The commands of the page run one after another in a shell, and make what they say."""
+    load_adult().head(500).to_csv(tmp_path / "adult.csv", index=False)
+    page = (ROOT / "docs/command_line.md").read_text(encoding="utf-8")
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    script = f'set -euo pipefail\nsksynth() {{ "{sys.executable}" -m sksynth "$@"; }}\n{commands}'
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (0, "") == (done.returncode, done.stderr)
+    given = pd.read_csv(tmp_path / "given.csv")
+    assert given["age"].between(20, 40).all() and set(given["income"]) == {">50K"}
+    assert given["workclass"].dropna().eq("Private").all()
+    assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
 def test_every_page_with_code_runs():

@@ -208,7 +208,7 @@ def test_an_iterator_that_fails_leaves_nothing(own_temporary_folder):
 
     def failing():
         yield "a"
-        assert list(own_temporary_folder.glob("sksynth-lines-*"))
+        assert list(own_temporary_folder.glob("sksynth-*"))
         raise OSError("the line is dead")
 
     with pytest.raises(OSError, match="the line is dead"):
@@ -239,7 +239,7 @@ def test_tokenizers_learn_the_same(lines, min_frequency):
                 assert state_of(tokenizer, source) == state_of(tokenizer, lines)
                 ids = token_ids(tokenizer, source)
                 np.testing.assert_array_equal(ids, tokenizer.encode(lines, cut=True))
-                assert isinstance(ids, np.memmap) and ids.dtype == np.uint16
+                assert isinstance(ids, np.memmap) and ids.dtype.itemsize <= 2
                 del ids
 
 

@@ -4,13 +4,14 @@ from ._checks import check_choices, check_draw, check_exclusion, check_given, ch
 from ._copies import Copies
 from ._given import read_given
 from ._guides import Guides
-from ._records import Choice, SamplingError, collected, drawn, rechunked, restored
+from ._records import Choice, SamplingError, Tally, collected, drawn, joined, rechunked, restored
 
 __all__ = [
     "Choice",
     "Copies",
     "Guides",
     "SamplingError",
+    "Tally",
     "check_choices",
     "check_draw",
     "check_exclusion",
@@ -20,6 +21,7 @@ __all__ = [
     "choosing",
     "collected",
     "drawn",
+    "joined",
     "read_given",
     "rechunked",
     "restored",

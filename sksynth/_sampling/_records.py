@@ -64,7 +64,23 @@ class Choice:
     copies: Copies | None = None
 
 
-def drawn(draw: Callable[[range], Iterator[Any]], n_samples: int, choice: Choice) -> Iterator[Any]:
+@dataclass
+class Tally:
+    """How far an endless sample is drawn, and what of it was taken: enough to go on from there.
+
+    Parameters
+    ----------
+    drawn, valid, invalid, copied : int, default=0
+        Records that were drawn in all, taken, refused by the validator, and left out as copies.
+    """
+
+    drawn: int = 0
+    valid: int = 0
+    invalid: int = 0
+    copied: int = 0
+
+
+def drawn(draw: Callable[[range], Iterator[Any]], n_samples: int, choice: Choice, tally: Tally | None = None) -> Iterator[Any]:
     """Yield the first records of an endless sample that are taken, portion by portion, `n_samples` in all.
 
     Parameters
@@ -73,6 +89,8 @@ def drawn(draw: Callable[[range], Iterator[Any]], n_samples: int, choice: Choice
         Yields the records of a range of the sample: lists of str, or frames.
     n_samples : int
     choice : Choice
+    tally : Tally, optional
+        Where to go on; counts on before each portion is yielded. Ones that stand alike go on alike. None: at the beginning.
 
     Yields
     ------
@@ -83,28 +101,30 @@ def drawn(draw: Callable[[range], Iterator[Any]], n_samples: int, choice: Choice
     SamplingError
         When the validator has refused too many, or nearly all are copies.
     """
+    tally = Tally() if tally is None else tally
     if choice.validator is None and choice.copies is None:
-        yield from draw(range(n_samples))
+        for portion in draw(range(tally.drawn, n_samples)):
+            tally.drawn = tally.valid = tally.drawn + len(portion)
+            yield portion
         return
     reasons: deque[str] = deque(maxlen=N_REASONS)
-    start, n_valid, n_invalid, n_copied = 0, 0, 0, 0
-    while n_valid < n_samples:
-        rate = max((n_valid + 1) / (start + 1), 0.05)
-        size = int(np.clip((n_samples - n_valid) / rate, LEAST, PORTION))
-        records, found = _without_copies(joined(list(draw(range(start, start + size)))), choice.copies)
-        start, n_copied = start + size, n_copied + found
+    while tally.valid < n_samples:
+        rate = max((tally.valid + 1) / (tally.drawn + 1), 0.05)
+        size = int(np.clip((n_samples - tally.valid) / rate, LEAST, PORTION))
+        records, found = _without_copies(joined(list(draw(range(tally.drawn, tally.drawn + size)))), choice.copies)
+        tally.drawn, tally.copied = tally.drawn + size, tally.copied + found
         valid, why = judge(choice.validator, records)
-        stop = _first(np.cumsum(valid) >= n_samples - n_valid, len(valid) - 1) + 1
-        breach = _first(np.cumsum(~valid) > choice.max_invalid - n_invalid, len(valid))
+        stop = _first(np.cumsum(valid) >= n_samples - tally.valid, len(valid) - 1) + 1
+        breach = _first(np.cumsum(~valid) > choice.max_invalid - tally.invalid, len(valid))
         until = min(stop, breach + 1)
         valid[until:] = False
         refused = np.flatnonzero(~valid[:until])
         reasons.extend(why(place) for place in refused[-N_REASONS:])
-        n_valid, n_invalid = n_valid + int(valid.sum()), n_invalid + len(refused)
+        tally.valid, tally.invalid = tally.valid + int(valid.sum()), tally.invalid + len(refused)
         if breach < stop:
-            raise SamplingError(n_invalid, list(reasons), _taken(records, valid))
-        if n_valid < n_samples and n_copied > max(FEW_COPIES, MOST_COPIED * start):
-            raise SamplingError(n_copied, ["they repeat texts of exclude"], _taken(records, valid), EXCLUDE_LESS)
+            raise SamplingError(tally.invalid, list(reasons), _taken(records, valid))
+        if tally.valid < n_samples and tally.copied > max(FEW_COPIES, MOST_COPIED * tally.drawn):
+            raise SamplingError(tally.copied, ["they repeat texts of exclude"], _taken(records, valid), EXCLUDE_LESS)
         yield _taken(records, valid)
 
 

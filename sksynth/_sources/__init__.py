@@ -1,7 +1,9 @@
-"""Lines of text that need not fit into memory: files and iterables, and what is made of them on disk."""
+"""Lines of text and tables that need not fit into memory, and what is made of them on disk."""
 
 from ._opened import opened
+from ._opened_table import opened_table
 from ._source import LinesInMemory, LineSource
+from ._table_source import Columns, TableSource
 from ._token_ids import token_ids
 
-__all__ = ["LineSource", "LinesInMemory", "opened", "token_ids"]
+__all__ = ["Columns", "LineSource", "LinesInMemory", "TableSource", "opened", "opened_table", "token_ids"]

@@ -1,4 +1,4 @@
-"""Sources of lines: what can be read line by line any number of times."""
+"""Sources of records: what can be read any number of times, and need not fit into memory."""
 
 import tempfile
 from abc import ABC, abstractmethod
@@ -7,15 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LineSource", "LinesInMemory", "RepeatedLines"]
+__all__ = ["LineSource", "LinesInMemory", "RepeatedLines", "Source"]
 
 CHUNK_LINES, CHUNK_CHARACTERS = 4_096, 2**20  # of lines that are held together
 
 
-class LineSource(ABC):
-    """Lines of text that are read anew whenever they are asked for; a context manager that removes what it put on disk.
-
-    Iterating over it yields the lines; its length is their number, for which it is read once.
+class Source(ABC):
+    """Records that are read anew whenever they are asked for; a context manager that removes what was put on disk for them.
 
     Attributes
     ----------
@@ -24,8 +22,30 @@ class LineSource(ABC):
     """
 
     name = "X"
-    _n_lines: int | None = None
     _temporary: Any = None
+
+    @abstractmethod
+    def chunks(self) -> Iterator[Any]:
+        """Yield the records from the first to the last, so many at a time that they can be worked on."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder for whatever is made of the records, which is removed when the source is closed, or the process ends."""
+        self._temporary = tempfile.TemporaryDirectory(prefix="sksynth-", ignore_cleanup_errors=True)
+        return Path(self._temporary.name)
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+class LineSource(Source):
+    """Lines of text; iterating over it yields them, its length is their number, for which it is read once."""
+
+    _n_lines: int | None = None
 
     @abstractmethod
     def _read(self) -> Iterator[str]:
@@ -67,19 +87,6 @@ class LineSource(ABC):
                 chunk, n_characters = [], 0
         if chunk:
             yield chunk
-
-    @cached_property
-    def folder(self) -> Path:
-        """A folder for whatever is made of the lines, which is removed when the source is closed, or the process ends."""
-        self._temporary = tempfile.TemporaryDirectory(prefix="sksynth-lines-", ignore_cleanup_errors=True)
-        return Path(self._temporary.name)
-
-    def __enter__(self) -> "LineSource":
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._temporary is not None:
-            self._temporary.cleanup()
 
 
 class LinesInMemory(LineSource):

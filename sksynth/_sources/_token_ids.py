@@ -1,11 +1,12 @@
-"""Token ids of lines that need not fit into memory."""
+"""Token ids of records that need not fit into memory."""
 
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from .._memory_map import written
-from ._source import LineSource
+from ._source import Source
 
 __all__ = ["token_ids"]
 
@@ -17,18 +18,24 @@ def token_ids(tokenizer: Any, records: Any) -> np.ndarray:
     ----------
     tokenizer : tokenizer
         Fitted.
-    records : LineSource, or what the tokenizer takes
+    records : Source, or what the tokenizer takes
 
     Returns
     -------
-    ids : ndarray of int32, or memmap of uint16 or int32, shape (n_records, n_positions + n_free)
+    ids : ndarray of int32, shape (n_records, n_positions + n_free), or memmap of the narrowest type, (n_records, n_positions)
+        What is on disk is without the free digits, which are not learned.
     """
-    if not isinstance(records, LineSource):
+    if not isinstance(records, Source):
         parts = list(_parts(tokenizer, [records]))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-    most = max((slot.n_tokens for slot in tokenizer.grammar_.slots), default=0)
-    dtype = np.uint16 if most <= 2**16 and not tokenizer.n_free_ else np.int32
-    return written(records.folder / "token_ids", _parts(tokenizer, records.chunks()), dtype)
+    most = max((slot.n_tokens for slot in tokenizer.grammar_.slots), default=1)
+    parts = (ids[:, : ids.shape[1] - tokenizer.n_free_] for ids in _parts(tokenizer, records.chunks()))
+    return written(_new_file(records.folder), parts, np.min_scalar_type(most - 1))
+
+
+def _new_file(folder):
+    """Return the path of a file that is not there yet."""
+    return next(path for number in count() if not (path := folder / f"token_ids_{number}").exists())
 
 
 def _parts(tokenizer, chunks):

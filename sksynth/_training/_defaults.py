@@ -14,6 +14,7 @@ TEXT_TOKENS = 1.2e6  # of training: 12 epochs and a tenth of dropout suit so man
 SMALL_TEXT = 3e4  # tokens below which fewer units suffice
 CONTEXT = 0.9  # share of the parts of steps that read some columns before the others, where any may be given
 MORE_EPOCHS = 1.5  # times as many suit then: there is more to learn
+HELD_OUT_ROWS = 50_000  # at most: they tell the loss to half a hundredth of the spread of the rows' own
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
 XLA_SECONDS = 12.0  # of training below which XLA's compilation does not pay
@@ -45,7 +46,7 @@ def choose_settings(
     settings : dict of str to value
     """
     given, n_rows = partial(_given, model), len(ids)
-    held_out = given("validation_fraction", 0.1 if n_rows >= 50 else 0.0)
+    held_out = given("validation_fraction", min(0.1, HELD_OUT_ROWS / n_rows) if n_rows >= 50 else 0.0)
     if one_pass or round(n_rows * held_out) in (0, n_rows):
         held_out = 0.0
     n_training = n_rows - round(n_rows * held_out)

@@ -80,7 +80,7 @@ def _show(now: np.ndarray, planned: np.ndarray, bar: Any) -> None:
     bar.set_postfix(loss=f"{losses[epochs > 0].mean():.3f}", batches=f"{int((epochs == planned).sum())}/{len(planned)}")
 
 
-def watch_rows(chunks: Iterable[Any], n_rows: int, verbose: int) -> Iterator[Any]:
+def watch_rows(chunks: Iterable[Any], n_rows: int, verbose: int, n_before: int = 0) -> Iterator[Any]:
     """Yield chunks of sampled rows as they come; show a bar over the rows if `verbose` and it takes more than a few seconds.
 
     Parameters
@@ -89,6 +89,8 @@ def watch_rows(chunks: Iterable[Any], n_rows: int, verbose: int) -> Iterator[Any
     n_rows : int
         Rows in all.
     verbose : int
+    n_before : int, default=0
+        Those of them that were sampled before.
 
     Yields
     ------
@@ -99,7 +101,7 @@ def watch_rows(chunks: Iterable[Any], n_rows: int, verbose: int) -> Iterator[Any
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=n_rows, desc="sample", unit="row", delay=SAMPLING_DELAY) as bar:
+    with tqdm(total=n_rows, initial=n_before, desc="sample", unit="row", delay=SAMPLING_DELAY) as bar:
         for chunk in chunks:
             bar.update(len(chunk))
             yield chunk

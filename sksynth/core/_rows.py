@@ -23,8 +23,7 @@ class MappedRows:
     """
 
     def __init__(self, layout: Layout, ids: np.memmap, numbers: np.ndarray):
-        self.layout, self.ids = layout, ids
-        self.numbers = numbers.astype(np.int32 if len(ids) < 2**31 else np.int64)
+        self.layout, self.ids, self.numbers = layout, ids, numbers.astype(number_type(len(ids)), copy=False)
         self.shape, self.dtype = (len(numbers), 2 * ids.shape[1]), layout.row_type
 
     def __len__(self) -> int:
@@ -41,9 +40,19 @@ class MappedRows:
         return MappedRows(self.layout, self.ids, self.numbers[index])
 
 
+def number_type(n_rows: int) -> type:
+    """Return the type of the numbers of so many rows, of which there may be more than there is room for wide ones."""
+    return np.int32 if n_rows < 2**31 else np.int64
+
+
+def row_numbers(n_rows: int) -> np.ndarray:
+    """Return the numbers of all rows."""
+    return np.arange(n_rows, dtype=number_type(n_rows))
+
+
 def rows_of(layout: Layout, ids: np.ndarray) -> np.ndarray | MappedRows:
     """Return the rows of token ids, which stay on disk if they are there."""
-    return MappedRows(layout, ids, np.arange(len(ids))) if isinstance(ids, np.memmap) else layout.rows(ids)
+    return MappedRows(layout, ids, row_numbers(len(ids))) if isinstance(ids, np.memmap) else layout.rows(ids)
 
 
 def subsets(rows: np.ndarray | MappedRows, *indices: np.ndarray) -> list[np.ndarray | MappedRows]:

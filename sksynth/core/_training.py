@@ -15,7 +15,7 @@ from ._model import AVERAGE, RowModel, parts_of
 from ._network import NetworkShape
 from ._pairs import FEWEST_ROWS, start_of_recall
 from ._quiet import refuse_fork
-from ._rows import MappedRows, gatherer, rows_of, subsets
+from ._rows import MappedRows, gatherer, row_numbers, rows_of, subsets
 from ._run import Run
 
 SCORING_ROWS = 576  # of a scoring chunk, padded, at most; a multiple of all usual row blocks of matrix kernels, so that a row
@@ -276,7 +276,7 @@ def split_rows(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[
     """Split row numbers once into training and validation rows, both sorted."""
     n_validation = round(n_rows * fraction)
     chosen = np.zeros(n_rows, bool)
-    chosen[rng.permutation(n_rows)[:n_validation]] = True
+    chosen[rng.permutation(row_numbers(n_rows))[:n_validation]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 

@@ -1,6 +1,7 @@
 """Identifiers: values of their own in every row, of which only the pattern is learned."""
 
 import re
+from collections.abc import Iterable
 from copy import copy
 from itertools import compress
 from typing import Any
@@ -123,9 +124,15 @@ class IdentifierCodec(FieldCodec):
 
     def admit(self, values: pd.Series, field: Identifier) -> "IdentifierCodec":
         """Return a codec that samples none of these values either; itself where it knows them all."""
-        cells, _ = self.column.read(values)
-        known = self.space.ranks(cells)[1]
-        digest = np.union1d(self.digest, self.space.digests(_chosen(cells, known)))
+        return self.avoiding([values])
+
+    def avoiding(self, parts: Iterable[pd.Series]) -> "IdentifierCodec":
+        """Return a codec that samples none of the values of some stretches of the column either."""
+        digests = [self.digest]
+        for values in parts:
+            cells, _ = self.column.read(values)
+            digests.append(self.space.digests(_chosen(cells, self.space.ranks(cells)[1])))
+        digest = np.unique(np.concatenate(digests))
         if len(digest) == len(self.digest):
             return self
         grown = copy(self)

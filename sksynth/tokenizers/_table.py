@@ -1,7 +1,7 @@
 """Tables <-> token ids."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from itertools import compress
 from typing import Any
@@ -104,7 +104,34 @@ class TableTokenizer(Tokenizer):
         self : TableTokenizer
         """
         X = check_table(X)
-        self.schema_ = infer_schema(X, min_frequency=self.min_frequency, schema=self.schema)
+        return self._fit_codecs(X, infer_schema(X, min_frequency=self.min_frequency, schema=self.schema))
+
+    def fit_sample(self, X: pd.DataFrame, schema: Schema, chunks: Callable) -> "TableTokenizer":
+        """Learn the tokens of each column from some rows of a table whose fields are known completely.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_some, n_columns)
+            A sample of the rows.
+        schema : Schema
+            The completed field of every column.
+        chunks : callable
+            Takes columns and returns an iterable of frames: these columns of all rows, some rows at a time. It is called for
+            identifiers, none of which is ever sampled.
+
+        Returns
+        -------
+        self : TableTokenizer
+        """
+        self._fit_codecs(X, schema)
+        keys = {column: codec for column, codec in self._codecs().items() if isinstance(codec, IdentifierCodec)}
+        grown = {column: codec.avoiding(part[column] for part in chunks([column])) for column, codec in keys.items()}
+        self._set_codecs([grown.get(column, codec) for column, codec in self._codecs().items()])
+        return self
+
+    def _fit_codecs(self, X, schema):
+        """Set the schema, which is complete, and what is learned by it."""
+        self.schema_ = schema
         self._set_columns(X.columns)
         subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
         self._set_codecs([self._fit_codec(X[column], column, subwords) for column in columns])

@@ -1,0 +1,112 @@
+"""The table that a fit learns, in memory or not: what its columns are, and the token ids of its rows."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ._sources import TableSource, opened_table
+from ._survey import Survey, rows_to_survey
+from ._validation import check_table
+from .fields import Schema, infer_schema
+from .tokenizers import TableTokenizer
+
+__all__ = ["Table", "TableInMemory", "in_memory", "table_of"]
+
+
+class Table(ABC):
+    """A table to learn.
+
+    Attributes
+    ----------
+    came_as : object
+        What the caller passed, or a frame like the one that pandas would have read.
+    sample : DataFrame
+        Its rows, or some of them, from which it is found out which columns belong together.
+    """
+
+    came_as: Any
+    sample: pd.DataFrame
+
+    @abstractmethod
+    def kinds(self) -> dict:
+        """Return what kind of field every column has."""
+
+    @abstractmethod
+    def fitted(self, tokenizer: TableTokenizer, columns: Sequence) -> TableTokenizer:
+        """Fit a tokenizer on some columns; it is told what is known of them."""
+
+    @abstractmethod
+    def records(self, columns: Sequence) -> Any:
+        """Return all rows of some columns, for `token_ids`."""
+
+
+class TableInMemory(Table):
+    """A frame, or what can be made one."""
+
+    def __init__(self, X: Any, given: Any, min_frequency: int):
+        self.came_as, self.sample, self._given, self._min_frequency = X, check_table(X), given, min_frequency
+
+    def kinds(self) -> dict:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the tokenizers will warn
+            schema = infer_schema(self.sample, min_frequency=self._min_frequency, schema=self._given)
+        return {column: field.kind for column, field in schema.items()}
+
+    def fitted(self, tokenizer: TableTokenizer, columns: Sequence) -> TableTokenizer:
+        return tokenizer.fit(self.sample[list(columns)])
+
+    def records(self, columns: Sequence) -> pd.DataFrame:
+        return self.sample[list(columns)]
+
+
+class TableOnDisk(Table):
+    """A table of which some rows are in memory at a time; it is read once to be surveyed, and once for every use."""
+
+    def __init__(self, source: TableSource, given: Any, min_frequency: int, seed: np.random.SeedSequence):
+        self._source, survey = source, Survey(source, given, min_frequency, seed)
+        self.came_as, self.sample, self._schema = survey.sample, survey.sample, survey.schema()
+
+    def kinds(self) -> dict:
+        return {column: field.kind for column, field in self._schema.items()}
+
+    def fitted(self, tokenizer: TableTokenizer, columns: Sequence) -> TableTokenizer:
+        schema = Schema({column: self._schema[column] for column in columns})
+        return tokenizer.fit_sample(self.sample[list(columns)], schema, self._source.chunks)
+
+    def records(self, columns: Sequence) -> Any:
+        return self._source.select(columns)
+
+
+def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequence, *, in_memory: bool = False) -> Table:
+    """Return a table to learn; a source whose rows are few, or have to be in memory, as a frame.
+
+    Parameters
+    ----------
+    X : TableSource, or what `check_table` takes
+    given : mapping of column to Field, or None
+        What is known of some columns.
+    min_frequency : int
+    seed : SeedSequence
+        Of the sample.
+    in_memory : bool, default=False
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is no table, or a column none that can be learned.
+    """
+    if isinstance(X, TableSource):
+        if not in_memory and X.n_rows > rows_to_survey(len(X.columns)):
+            return TableOnDisk(X, given, min_frequency, seed)
+        X = X.whole()
+    return TableInMemory(X, given, min_frequency)
+
+
+def in_memory(X: Any) -> Any:
+    """Return a table that is in files, or of Dask, as a frame; anything else as it is."""
+    with opened_table(X) as opened:
+        return opened.whole() if isinstance(opened, TableSource) else opened

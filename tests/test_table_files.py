@@ -1,0 +1,437 @@
+"""Promises of tables that need not fit into memory: Parquet and CSV files, datasets of pyarrow, DataFrames of Dask."""
+
+import datetime
+import os
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal, assert_series_equal
+
+from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, _survey, fields
+from sksynth._complete import bounds
+from sksynth._sources import _table_source, opened_table, token_ids
+from sksynth._survey import Survey, _Counts, _Extremes
+from sksynth.fields import infer_schema
+from sksynth.tokenizers import TableTokenizer
+
+pytest.importorskip("pyarrow.dataset", reason="pyarrow reads Parquet; it is the extra parquet")
+N_ROWS = 900
+RNG = np.random.default_rng(0)
+SIZE = RNG.gamma(2.0, 10.0, N_ROWS).round(1)
+TABLE = pd.DataFrame(
+    {
+        "key": np.arange(N_ROWS) + 7,
+        "size": SIZE,
+        "count": np.where(RNG.random(N_ROWS) < 0.1, np.nan, np.clip(SIZE // 8, 0, 5)),
+        "name": np.array(["oak", "elm", "ash", "yew, old", 'a "b"'])[np.clip(SIZE // 10, 0, 4).astype(int)],
+        "id": [f"T-{number:04}" for number in RNG.permutation(N_ROWS)],
+        "day": pd.Timestamp("2024-02-01") + pd.to_timedelta((3 * SIZE).astype(int) + RNG.integers(0, 9, N_ROWS), unit="D"),
+        "known": RNG.random(N_ROWS) < 1 / (1 + np.exp(10 - SIZE)),
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path, monkeypatch):
+    """Let nothing be left in the folder of temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield
+    assert list(folder.glob("sksynth-*")) == []
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Survey 300 rows, and read 100 at a time."""
+    monkeypatch.setattr(_survey, "SURVEY_ROWS", 300)
+    monkeypatch.setattr(_table_source, "CHUNK_ROWS", 100)
+    monkeypatch.setattr(_table_source, "FEWEST_ROWS", 10)
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    """Return the path of a file of `TABLE`, in groups of 250 rows."""
+    path = tmp_path / "table.parquet"
+    TABLE.to_parquet(path, index=False, row_group_size=250)
+    return path
+
+
+def tiny(**more):
+    """Return a synthesizer of two batches with small networks."""
+    model = LSTMTextModel(embedding_dim=4, rnn_units=4, epochs=1)
+    return BatchLSTMSynthesizer(ColumnClusterer(max_columns=4), model, random_state=0, **more)
+
+
+def surveyed(source, given=None):
+    """Return what a reading of a source tells."""
+    return Survey(source, given, 5, np.random.SeedSequence(0))
+
+
+# Reading
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), n_rows=st.integers(1, 40), size=st.integers(1, 9))
+def test_files_are_read_as_pandas_reads_them(tmp_path_factory, data, n_rows, size):
+    """However few rows are read at a time, the table and its dtypes are those of pandas.read_parquet and read_csv."""
+    cells = {
+        "whole": st.integers(-5, 5), "gaps": st.one_of(st.none(), st.integers(0, 9)), "real": st.floats(-1e3, 1e3),
+        "text": st.sampled_from(["a", "b, c", 'd"e', "ü"]), "flag": st.booleans(), "late": st.none(),
+    }  # fmt: skip
+    columns = {name: data.draw(st.lists(cell, min_size=n_rows, max_size=n_rows)) for name, cell in cells.items()}
+    table = pd.DataFrame(columns).assign(level=lambda table: table["text"].astype("category"), mixed="x")
+    table.loc[: n_rows // 2, "mixed"] = "7"  # numbers at first
+    folder = tmp_path_factory.mktemp("files")
+    table.to_parquet(folder / "t.parquet", row_group_size=7)
+    table.to_csv(folder / "t.csv.gz", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_table_source, "CHUNK_ROWS", size)
+        patch.setattr(_table_source, "FEWEST_ROWS", 1)
+        for path, read in ((folder / "t.parquet", pd.read_parquet), (folder / "t.csv.gz", pd.read_csv)):
+            with opened_table(path) as source:
+                chunks, expected = list(source.chunks()), read(path)
+                assert all(len(chunk) <= size for chunk in chunks) and source.n_rows == n_rows
+                assert_frame_equal(source.whole(), expected.reset_index(drop=True), check_categorical=False)
+                assert_frame_equal(pd.concat(source.select(["text", "gaps"]).chunks()), source.whole()[["text", "gaps"]])
+
+
+def test_a_folder_is_one_table(tmp_path):
+    """The files of a folder are read one after the other, in the order of their names, and of CSV as one table."""
+    for number, start in enumerate(range(0, N_ROWS, 300)):
+        part = TABLE.iloc[start : start + 300]
+        part.to_parquet(tmp_path / f"{number}.parquet")
+        (tmp_path / "csv").mkdir(exist_ok=True)
+        part.to_csv(tmp_path / "csv" / f"{number}.csv", index=False)
+    with opened_table(tmp_path / "csv") as source:
+        whole = source.whole()
+        assert_frame_equal(whole.assign(day=pd.to_datetime(whole["day"]).astype(TABLE["day"].dtype)), TABLE)
+    for file in (tmp_path / "csv").iterdir():
+        file.unlink()
+    with opened_table(str(tmp_path)) as source:
+        assert_frame_equal(source.whole(), TABLE)
+
+
+def test_types_that_only_arrow_has_become_those_of_pandas():
+    """Days become datetimes, decimals floats, and booleans with missing cells nullable ones."""
+    import pyarrow as pa
+
+    table = pa.table({
+        "day": [datetime.date(2024, 1, day) for day in (1, 2, 3)],
+        "price": [Decimal("1.50"), None, Decimal("2.25")],
+        "flag": [True, None, False],
+    })  # fmt: skip
+    with opened_table(pa.dataset.dataset(table)) as source:
+        whole = source.whole()
+    assert whole["day"].tolist() == [pd.Timestamp(2024, 1, day) for day in (1, 2, 3)]
+    assert whole["price"].dtype == float and whole["flag"].dtype == "boolean"
+    assert whole["price"].isna().tolist() == whole["flag"].isna().tolist() == [False, True, False]
+
+
+def test_a_dataset_of_pyarrow_is_read_as_it_was_chosen(parquet):
+    """What a dataset leaves out, no column and no row of it is read."""
+    import pyarrow.dataset
+    from pyarrow.compute import field
+
+    chosen = pyarrow.dataset.dataset(parquet).filter(field("known"))
+    with opened_table(chosen) as source:
+        assert_frame_equal(source.whole(), TABLE[TABLE["known"]].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_dask_frame_is_read_by_partitions(ordered):
+    """A DataFrame of Dask is read like the frame that it would be, levels of categories too."""
+    dask = pytest.importorskip("dask.dataframe", reason="dask is the extra distributed")
+    table = TABLE.assign(name=TABLE["name"].astype("category").cat.as_ordered() if ordered else TABLE["name"])
+    with opened_table(dask.from_pandas(table, npartitions=4)) as source:
+        whole = source.whole()
+    assert_frame_equal(whole, table, check_dtype=False)
+    assert whole["key"].dtype == np.int64
+
+
+# What one reading tells
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    values=st.lists(st.integers(0, 30), min_size=1, max_size=200), most=st.integers(1, 10), size=st.integers(1, 50)
+)  # fmt: skip
+def test_rows_of_frequent_values_are_counted_from_below(values, most, size):
+    """No count is too high, none too low by more than the rows over what is kept, and all are exact where all have room."""
+    tally = _Counts(5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_survey, "MOST_VALUES", most)
+        for start in range(0, len(values), size):
+            tally.add(pd.Series(values[start : start + size], dtype=object))
+    true = pd.Series(values).value_counts()
+    found = pd.Series({value: count for (_, value), count in tally._counts.items()}, dtype=float).reindex(true.index).fillna(0)
+    assert (found <= true).all() and len(tally._counts) <= most
+    assert (true - found).max() <= len(values) / (most + 1)
+    assert len(true) > most or (found == true).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    values=st.lists(st.integers(-4, 4) | st.integers(-1000, 1000), min_size=1, max_size=120),
+    min_frequency=st.integers(1, 6), size=st.integers(1, 40), seed=st.integers(0, 99), as_dates=st.booleans(),
+)  # fmt: skip
+def test_bounds_are_those_of_the_whole_column(values, min_frequency, size, seed, as_dates):
+    """Bounds from some rows and the extremes are those of all rows, and so is the number of rows beyond them."""
+    column, tally = pd.Series(values), _Extremes(min_frequency)
+    typed = pd.Timestamp("2000-01-01") + pd.to_timedelta(column, unit="D") if as_dates else column
+    for start in range(0, len(values), size):
+        tally.add(typed.iloc[start : start + size])
+    sample = typed.sample(min(len(values), 2 * min_frequency), random_state=seed)
+    found, every = tally.completed(sample, all_values=False), typed
+    if as_dates:
+        found, every = (part.astype("int64") for part in (found, every))
+    expected = bounds({}, every.to_numpy(), "c", min_frequency, clip=False)
+    if len(values) >= 2 * min_frequency:
+        assert bounds({}, found.to_numpy(), "c", min_frequency, clip=False) == expected
+    assert set(found) <= set(every)
+
+
+def test_the_schema_is_that_of_the_whole_table(few, parquet):
+    """One reading tells kinds, domains, missing cells and what is folded as `infer_schema` tells them of all rows."""
+    rare = TABLE.assign(name=TABLE["name"].where(TABLE.index != 899, "pine"), count=TABLE["count"].fillna(1.0))
+    rare.loc[450, "count"] = np.nan
+    rare.to_parquet(parquet)
+    with opened_table(parquet) as source:
+        survey = surveyed(source)
+    found, expected = survey.schema(), infer_schema(rare)
+    assert len(survey.sample) == 300 and survey.n_rows == N_ROWS
+    assert found == expected
+    assert expected["name"].n_folded >= 1 and found["count"].nullable
+
+
+def test_what_is_known_of_columns_holds_for_rows_that_are_not_sampled(few, parquet):
+    """A value that a given domain has not is an error wherever it is."""
+    TABLE.assign(name=TABLE["name"].where(TABLE.index != 850, "pine")).to_parquet(parquet)
+    names = fields.Category(categories=tuple(TABLE["name"].unique()))
+    for schema, said in (({"name": names}, "'pine'"), ({"size": fields.Number(low=0.0, high=30.0)}, "beyond high=30.0")):
+        with opened_table(parquet) as source, pytest.raises(ValueError, match=said):
+            surveyed(source, schema).schema()
+
+
+def test_the_sample_is_uniform(few, parquet):
+    """Every row is as likely to be among those that are surveyed as any other."""
+    with opened_table(parquet) as source:
+        counts = np.zeros(N_ROWS)
+        for seed in range(60):
+            sample = Survey(source, None, 5, np.random.SeedSequence(seed)).sample
+            assert sample["key"].is_monotonic_increasing and sample["key"].is_unique
+            counts[sample["key"] - 7] += 1
+    thirds = counts.reshape(3, -1).sum(axis=1) / 60
+    assert (
+        np.abs(thirds - 100).max() < 5 * (300 * 2 / 9 / 60) ** 0.5
+    )  # 5 standard deviations, more than those without replacement
+
+
+# Fits
+
+
+def test_few_rows_are_learned_like_a_frame(parquet):
+    """A fit of a file whose rows are few is that of the frame, to the bit."""
+    frame = tiny().fit(pd.read_parquet(parquet))
+    assert_frame_equal(tiny().fit(parquet).sample(20, random_state=0), frame.sample(20, random_state=0))
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """Return a synthesizer that was fitted from a file, of 300 surveyed rows."""
+    path = tmp_path_factory.mktemp("fitted") / "table.parquet"
+    TABLE.to_parquet(path, index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_survey, "SURVEY_ROWS", 300)
+        patch.setattr(_table_source, "CHUNK_ROWS", 100)
+        return tiny().fit(path)
+
+
+def test_what_is_drawn_is_legal(fitted):
+    """Rows have the columns and dtypes that pandas reads from the file, and values of the domains."""
+    rows = fitted.sample(200, random_state=0)
+    assert_series_equal(rows.dtypes, TABLE.dtypes)
+    assert rows["name"].isin(TABLE["name"]).all() and rows["size"].between(TABLE["size"].min(), TABLE["size"].max()).all()
+    assert len(fitted.batches_) == 2 and any(fitted.links_)
+
+
+def test_no_identifier_of_the_file_is_drawn(fitted):
+    """Identifiers of rows that were not surveyed are not drawn either."""
+    rows = fitted.sample(600, random_state=1)
+    assert not rows["id"].isin(TABLE["id"]).any() and not rows["key"].isin(TABLE["key"]).any()
+    assert rows["id"].is_unique and rows["id"].str.fullmatch(r"T-\d{4}").all()
+
+
+def test_all_rows_are_trained_on(few, parquet):
+    """Token ids are those of all rows, in their order, narrow and on disk."""
+    with opened_table(parquet) as source:
+        survey = surveyed(source)
+        tokenizer = TableTokenizer().fit_sample(survey.sample, survey.schema(), source.chunks)
+        ids = token_ids(tokenizer, source.select(source.columns))
+        assert isinstance(ids, np.memmap) and ids.dtype == np.uint8
+        np.testing.assert_array_equal(ids, tokenizer.encode(TABLE)[:, : tokenizer.grammar_.n_positions])
+        del ids
+
+
+def test_workers_read_the_token_ids_from_disk(few, parquet, fitted):
+    """Results do not depend on n_jobs, and CSV is learned like Parquet where the dtypes are the same."""
+    expected = fitted.sample(30, random_state=0)
+    assert_frame_equal(tiny(n_jobs=2).fit(parquet).sample(30, random_state=0), expected)
+    path = parquet.with_suffix(".csv")
+    TABLE.drop(columns="day").to_csv(path, index=False)
+    without = tiny().fit(path).sample(30, random_state=0)
+    assert_series_equal(without.dtypes, TABLE.drop(columns="day").dtypes)
+
+
+def test_a_fit_is_taken_up_from_its_folder(few, parquet, fitted, tmp_path):
+    """A fit that was stopped goes on from its checkpoints to the rows of one that was not, and refuses other rows."""
+    folder = tmp_path / "checkpoints"
+
+    def stop(state):
+        if state.batch == 1:
+            raise ValueError("broken off")
+
+    with pytest.raises(RuntimeError, match="broken off"):
+        tiny(checkpoint_dir=folder, callbacks=[stop]).fit(parquet)
+    went_on = tiny(checkpoint_dir=folder).fit(parquet)
+    assert_frame_equal(went_on.sample(30, random_state=0), fitted.sample(30, random_state=0))
+    TABLE.sample(frac=1, random_state=0).to_parquet(parquet, index=False)
+    with pytest.raises(ValueError, match="digest of the token ids"):
+        tiny(checkpoint_dir=folder).fit(parquet)
+
+
+def test_more_training_takes_paths(parquet, fitted):
+    """partial_fit and fit_batch take what fit takes."""
+    more = tiny().fit(TABLE)
+    from_frame, from_path = (tiny().fit(TABLE).partial_fit(X) for X in (TABLE, parquet))
+    assert_frame_equal(from_path.sample(9, random_state=0), from_frame.sample(9, random_state=0))
+    assert_frame_equal(
+        more.fit_batch(0, parquet).sample(9, random_state=0), tiny().fit(TABLE).fit_batch(0, TABLE).sample(9, random_state=0)
+    )
+
+
+def test_a_private_fit_reads_the_file_into_memory(few, parquet):
+    """With epsilon a file is learned as the frame would be: the schema is the released one."""
+    schema = {
+        "size": fields.Number(low=0.0, high=200.0, precision=1), "known": fields.Boolean(),
+        "name": fields.Category(categories=tuple(TABLE["name"].unique())),
+    }  # fmt: skip
+    TABLE[list(schema)].to_parquet(parquet, index=False)
+    synthesizer = tiny(schema=schema, epsilon=50.0).fit(parquet)
+    assert synthesizer.epsilon_ <= 50.0 and list(synthesizer.sample(5).columns) == list(schema)
+
+
+# Errors
+
+
+def test_a_truncated_file_is_named(parquet, tmp_path):
+    """Of a Parquet file that was cut off, anywhere, an error names the file and says what to do."""
+    content = parquet.read_bytes()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.parquet").write_bytes(content)
+    for path, cut in ((parquet, len(content) // 2), (folder / "b.parquet", 5), (folder / "b.parquet", len(content) - 3)):
+        path.write_bytes(content[:cut])
+        with pytest.raises(ValueError, match=rf"{path.name}.*cannot be read as Parquet.*(copy|write) it"):
+            tiny().fit(path if path == parquet else folder)
+
+
+def test_a_damaged_page_is_an_error(few, parquet):
+    """Of a Parquet file with a damaged middle, whose end is whole, fit says that it is damaged, and nothing is left fitted."""
+    content = bytearray(parquet.read_bytes())
+    content[200:4000] = os.urandom(3800)
+    parquet.write_bytes(content)
+    synthesizer = tiny()
+    with pytest.raises(ValueError, match=r"table\.parquet cannot be read as Parquet"):
+        synthesizer.fit(parquet)
+    assert not hasattr(synthesizer, "models_")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda part: part.astype({"key": "float64"}), r"column 'key' is double, expected int64"),
+        (lambda part: part.drop(columns="size"), r"lacks \['size'\]"),
+        (lambda part: part.assign(more=1), r"has \['more'\] besides"),
+    ],
+)
+def test_files_that_differ_are_refused(tmp_path, change, said):
+    """Of files with other columns or types than the first, the error names file, column, and both types."""
+    TABLE.to_parquet(tmp_path / "a.parquet")
+    change(TABLE).to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match=rf"b.parquet is not as the other files of .*{said}"):
+        tiny().fit(tmp_path)
+
+
+@pytest.mark.parametrize("line", [1, 400])
+def test_a_row_with_too_many_cells_is_named(tmp_path, line):
+    """A row of a CSV with more cells than there are columns is an error that names file and line."""
+    lines = TABLE[["size", "known"]].to_csv(index=False).splitlines()
+    lines[line] += ",surplus"
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(
+        ValueError, match=r"table.csv cannot be read as CSV: .*(line 401, saw 3|does not match length of data)"
+    ):
+        tiny().fit(path)
+
+
+def test_csv_files_with_other_columns_are_refused(tmp_path):
+    """Of CSV files with other headers, the error names the file and both."""
+    TABLE[["size", "known"]].to_csv(tmp_path / "a.csv", index=False)
+    TABLE[["known", "size"]].to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(ValueError, match=r"b.csv is not as .* columns are \['known', 'size'\], expected \['size', 'known'\]"):
+        tiny().fit(tmp_path)
+
+
+def test_a_file_that_changes_during_fit_is_refused(few, tmp_path):
+    """A table that has other rows when it is read again is an error that says so."""
+    path = tmp_path / "table.csv"
+    TABLE.to_csv(path, index=False)
+    with opened_table(path) as source:
+        TABLE.head(500).to_csv(path, index=False)
+        with pytest.raises(ValueError, match="has 500 rows now, but had 900"):
+            surveyed(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.csv", b"", "t.csv is empty: got 0 columns"),
+        ("t.csv", b"a,b\n", "t.csv is empty: got 0 rows"),
+        ("t.csv", b"a,a\n1,2\n", r"duplicate column names \['a'\]"),
+        ("t.csv", b"a,b\n1,\xff\xfe\n", "t.csv cannot be read as CSV"),
+        ("t.csv.gz", b"\x1f\x8b\x08\x00", "t.csv.gz cannot be read as CSV"),
+        ("t.feather", b"x", r"got 't.feather', expected a table in Parquet or CSV"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, name, content, said):
+    """Empty and broken files, and those of another kind, are errors that name them."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        tiny().fit(tmp_path / name)
+
+
+def test_paths_of_nothing(tmp_path):
+    """A path that is none, or a folder without tables or with both kinds, is an error that says so."""
+    with pytest.raises(FileNotFoundError, match=r"there is no file 'nowhere\.parquet'"):
+        tiny().fit("nowhere.parquet")
+    with pytest.raises(ValueError, match="got no such file"):
+        tiny().fit(tmp_path)
+    Path(tmp_path / "a.csv").write_text("a\n1\n")
+    TABLE.to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="got both"):
+        tiny().fit(tmp_path)
+
+
+def test_a_column_that_no_field_can_be_is_named(few, tmp_path):
+    """Cells that cannot be learned are refused with the file and the column."""
+    TABLE.assign(size=TABLE["size"].where(TABLE.index != 800, np.inf)).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"Column 'size' of .*t.parquet contains infinity"):
+        tiny().fit(tmp_path / "t.parquet")
