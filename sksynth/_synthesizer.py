@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
-from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -42,9 +40,9 @@ from ._tables import Table, TableInMemory, in_memory, table_of
 from ._text_model import LSTMTextModel
 from ._training._checkpoints import CLUSTERER, Folder
 from ._training._history import HISTORY, history_frame
-from ._training._job import Job, Outcome, n_epochs, run_job, settle
+from ._training._job import Job, Outcome, n_epochs, settle
+from ._training._parallel import run_jobs
 from ._training._progress import supervised
-from ._training._watch import Watch, shares_of_time
 from ._validation import Container, check_columns, check_table, listed
 from .fields import Schema
 from .privacy._ledger import Ledger
@@ -531,13 +529,10 @@ class BatchLSTMSynthesizer(TableSampling):
         """Train models on their jobs, in parallel, watched."""
         template = self.text_model.callbacks if self.text_model is not None else None
         ends = None if self.max_time is None else started + self.max_time
-        n_workers = min(effective_n_jobs(self.n_jobs), len(jobs))
-        shares = shares_of_time([job.ids.shape[1] + 1 for job in jobs], n_workers)
         for job in jobs:
             job.callbacks = [*(template or ()), *(self.callbacks or ())]
         with supervised(self.verbose, [n_epochs(*pair) for pair in zip(models, jobs, strict=True)]) as board:
-            watches = [Watch(board, batch, ends, share) for batch, share in enumerate(shares)]
-            return _parallel(n_workers)(delayed(run_job)(*parts) for parts in zip(models, jobs, watches, strict=True))
+            return run_jobs(models, jobs, board, ends, self.n_jobs)
 
     def _to_files(self) -> dict[str, bytes]:
         return synthesizer_files.to_files(self)
@@ -558,17 +553,6 @@ class BatchLSTMSynthesizer(TableSampling):
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _parallel(n_jobs: int) -> Parallel:
-    """Return joblib's engine, unless it forks: a fork of a process with TensorFlow's threads hangs."""
-    backend, _ = get_active_backend()
-    if isinstance(backend, BACKENDS["multiprocessing"]):
-        raise ValueError(
-            "n_jobs of BatchLSTMSynthesizer: joblib's backend 'multiprocessing' forks, and a fork of a process that "
-            "has started TensorFlow hangs; use parallel_config('loky') (the default) or parallel_config('threading')"
-        )
-    return Parallel(n_jobs=n_jobs)
 
 
 def _join_histories(models: list[LSTMTextModel]) -> pd.DataFrame:

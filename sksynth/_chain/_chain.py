@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .._random import stream
+from .._workers import active_cluster
+from ._drawing import Drawing
 from ._evidence import NOTHING
 from ._part import Part
 
@@ -59,7 +60,7 @@ class Chain:
         return route
 
     def draw(self, rows: range, seed: np.random.SeedSequence, way: Way, n_together: int = CHUNK_ROWS) -> Iterator[Any]:
-        """Yield records of an endless sample, so many at a time.
+        """Yield records of an endless sample, so many at a time; several times so many are drawn by a cluster's workers.
 
         Parameters
         ----------
@@ -69,26 +70,13 @@ class Chain:
         way : Way
         n_together : int
         """
-        evidence = way.evidence
-        steps = self._steps(evidence.columns)
-        for start in range(rows.start, rows.stop, n_together):
-            own = range(start, min(start + n_together, rows.stop))
-            known, ids = dict(evidence.tokens(own, seed)), [None] * len(self.parts)
-            for batch, first, sampler in steps:
-                part = self.parts[batch]
-                ids[batch] = part.draw(sampler, own, stream(seed, "batch", batch), way.draw, first, known)
-                known = part.take(ids[batch]) | known
-            yield evidence.put_into(self.decode(evidence.settled(ids)), start)
-
-    def _steps(self, known):
-        """Return batch, columns that are read first, and sampler, in the order of drawing."""
-        steps, known = [], set(known)
-        for batch in self.route(known):
-            part = self.parts[batch]
-            first = part.first(known)
-            steps.append((batch, first, part.sampler(first)))
-            known |= set(part.places)
-        return steps
+        drawing = Drawing(self, seed, way)
+        starts = range(rows.start, rows.stop, n_together)
+        portions = (range(start, min(start + n_together, rows.stop)) for start in starts)
+        cluster = active_cluster() if len(starts) > 1 else None
+        drawn = map(drawing.ids, portions) if cluster is None else drawing.ids_from(cluster, portions)
+        for start, ids in zip(starts, drawn, strict=True):
+            yield way.evidence.put_into(self.decode(way.evidence.settled(ids)), start)
 
     def decode(self, ids: Sequence[np.ndarray]) -> Any:
         """Return the records of token ids, which come batch by batch: each column from its own."""

@@ -26,6 +26,9 @@ class Part:
         self.tokenizer, self.any_order = tokenizer, any_order
         self.grammar, self.weights, self.shape = network
 
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in vars(self).items() if name not in ("completer", "places")}
+
     @cached_property
     def places(self) -> dict:
         """Where the tokens of every modelled column stand."""

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import os
 import pickle
 import traceback
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from ._checkpoints import ORPHAN_SECONDS, Folder
 from ._defaults import choose_settings
 from ._history import history_frame
 from ._progress import progress_bar
-from ._watch import FAILED, INTERRUPTED, Watch, ignore_interrupts, shared_board
+from ._watch import FAILED, INTERRUPTED, Watch, shared_board
 
 logger = logging.getLogger(__name__)
 
@@ -100,14 +99,14 @@ def run_job(model: Any, job: Job, watch: Watch) -> Outcome:
     """Train a model; any error is part of the outcome, and asks all other batches to stop. Runs in any worker."""
     error = None
     try:
-        ignore_interrupts(watch.owner)
+        watch.ignore_interrupts()
         lock = nullcontext() if job.folder is None else job.folder.locked(ORPHAN_SECONDS)
         with lock, _bar_of_its_own(model, job) as tellers:
             train(model, job, watch.begin(model.max_time), tellers)
     except Exception as caught:
         caught.add_note(f"while fitting batch {job.batch}, columns {list(model.columns_)}")
         watch.board.ask_to_stop(FAILED)
-        error = _portable(caught, watch.owner)
+        error = caught if watch.at_home else _portable(caught)
     return Outcome(model, error, watch.asked)
 
 
@@ -121,10 +120,8 @@ def _bar_of_its_own(model, job):
         yield [Watch(board, 0).tell]
 
 
-def _portable(error, owner):
-    """Return an error as it is in the process of the fit; in another, with its traceback as a note, so that it is not lost."""
-    if os.getpid() == owner:
-        return error
+def _portable(error):
+    """Return an error with its traceback as a note, so that it is not lost on the way to the process of the fit."""
     error.add_note("".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))

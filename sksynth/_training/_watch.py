@@ -11,10 +11,12 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 INTERRUPTED, FAILED = 1.0, 2.0  # why all batches are asked to stop
+HOME = uuid4().hex  # what this process is called: numbers of processes are the same on other machines
 ORPHAN_SECONDS = 5.0  # that a worker may live on: a call takes half a second, or a few on a busy machine
 
 
@@ -88,6 +90,9 @@ class Watch:
         When the whole fit has to be over, by `time.time`; None: whenever it is.
     share : float
         Of the time that is left when the batch begins, what it may take.
+    kin : bool, default=True
+        Whether a worker is a child of the process where the fit began, and ends with it. Those of a cluster are not: they
+        belong to others too, and may be on machines where the board is not.
 
     Attributes
     ----------
@@ -95,9 +100,18 @@ class Watch:
         Why the batch was asked to stop, by the board; 0.0 where it was not, or the time was over.
     """
 
-    def __init__(self, board: Board, batch: int, ends: float | None = None, share: float = 1.0):
-        self.board, self.batch, self.ends, self.share = board, batch, ends, share
-        self.owner, self.asked = os.getpid(), 0.0
+    def __init__(self, board: Board, batch: int, ends: float | None = None, share: float = 1.0, kin: bool = True):
+        self.board, self.batch, self.ends, self.share, self.kin = board, batch, ends, share, kin
+        self.owner, self.asked, self._home = os.getpid(), 0.0, HOME
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the batch is trained in the process where the fit began."""
+        return self._home == HOME
+
+    @property
+    def _by_child(self) -> bool:
+        return self.kin and os.getpid() != self.owner
 
     def begin(self, max_time: float | None) -> "Watch":
         """Start the clock of the batch, which may take `max_time` seconds of its own; leave if the parent has died before."""
@@ -106,9 +120,17 @@ class Watch:
         limits += [] if max_time is None else [now + max_time]
         self._deadline, self._parent = min(limits, default=np.inf), os.getppid()
         self._leave_if_orphaned()
-        if os.getpid() != self.owner:
+        if self._by_child:
             _leave_with(self._parent)
         return self
+
+    def ignore_interrupts(self) -> None:
+        """Ignore Ctrl-C in a worker that is a child, for good: it obeys the board, and joblib ends it.
+
+        Between two batches too: an idle worker that Ctrl-C ends would take joblib's other workers with it.
+        """
+        if self._by_child and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def seconds_left(self) -> float:
         """Return the seconds until the batch has to end; infinite where nothing limits it."""
@@ -128,7 +150,7 @@ class Watch:
         """End this worker at once if its parent has died: after an exception it would take up the next batch that waits."""
         parent = multiprocessing.parent_process()
         died_before = parent is not None and parent.pid == self.owner and not _runs(self.owner)
-        if os.getpid() != self.owner and (died_before or os.getppid() != self._parent):
+        if self._by_child and (died_before or os.getppid() != self._parent):
             os._exit(1)
 
     def tell(self, state: Any) -> None:
@@ -213,12 +235,3 @@ def interruptible(board: Board) -> Iterator[None]:
         raise KeyboardInterrupt("before every batch had trained, while workers were starting") from error
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def ignore_interrupts(owner: int) -> None:
-    """Ignore Ctrl-C in a worker of process `owner`, for good: it obeys the board, and joblib ends it.
-
-    Between two batches too: an idle worker that Ctrl-C ends would take joblib's other workers with it.
-    """
-    if os.getpid() != owner and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -5,7 +5,6 @@ where a token is drawn or weighed. All products are made in tiles of one size, s
 stand beside it.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from .._grammar import MISSING, Grammar
 from ._layout import Layout
+from ._quiet import n_threads
 from ._steps import BLOCK_ROWS, MOST_OVER, Head, Steps, pick, uniform_numbers
 
 TILE = 16  # rows of every matrix product
@@ -176,10 +176,10 @@ class Completer:
     def _in_threads(self, function, rows):
         """Call a function of a slice of the rows for all parts that they are read in, at whole blocks of random numbers."""
         blocks = range(rows.start // BLOCK_ROWS, -(-rows.stop // BLOCK_ROWS))
-        together = min(max(len(blocks) // os.cpu_count(), 1), MOST_BLOCKS)
+        together = min(max(len(blocks) // n_threads(), 1), MOST_BLOCKS)
         bounds = [max(block * BLOCK_ROWS - rows.start, 0) for block in blocks[::together]]
         parts = [slice(*pair) for pair in zip(bounds, [*bounds[1:], len(rows)], strict=True)] if len(rows) else []
-        with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads()) as pool:
             list(pool.map(function, parts))
 
     def _uniform(self, seed, numbers):

@@ -59,18 +59,29 @@ def quiet_import() -> None:
     with _stderr_aside() if is_new else nullcontext():
         import tensorflow as tf
 
-        _keep_to_threads(tf.config.threading, os.environ.get("OMP_NUM_THREADS", ""))
+        _keep_to_threads(tf.config.threading, _granted())
         if is_new:
             tf.config.list_logical_devices()
 
 
-def _keep_to_threads(threading, granted: str) -> None:
+def _granted() -> int:
+    """Return the threads that joblib, Dask or Ray grant a worker, or the user this process; 0 where nothing is said."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() else 0
+
+
+def n_threads() -> int:
+    """Return the number of threads to draw rows in."""
+    return _granted() or os.cpu_count() or 1
+
+
+def _keep_to_threads(threading, granted: int) -> None:
     """Take no more threads than joblib grants a worker; left to itself TensorFlow takes all cores, in every worker.
 
     What somebody else has set, or what runs already, stays as it is.
     """
     parts = "inter_op_parallelism_threads", "intra_op_parallelism_threads"
-    if granted.isdecimal() and int(granted) > 0 and not any(getattr(threading, f"get_{part}")() for part in parts):
+    if granted and not any(getattr(threading, f"get_{part}")() for part in parts):
         with suppress(RuntimeError):  # TensorFlow runs already
             for part in parts:
-                getattr(threading, f"set_{part}")(int(granted))
+                getattr(threading, f"set_{part}")(granted)

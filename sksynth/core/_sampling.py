@@ -3,7 +3,6 @@
 Nothing is traced, so that a few rows cost little and a million no more than they must.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from .._grammar import Grammar
 from ._layout import Layout
+from ._quiet import n_threads
 from ._steps import BLOCK_ROWS, MOST_OVER, Steps, pick, uniform_numbers
 
 
@@ -106,7 +106,7 @@ class Sampler:
         blocks = range(rows.start // BLOCK_ROWS, -(-rows.stop // BLOCK_ROWS))
         uniform = np.stack([uniform_numbers(seed, block, len(self._places)) for block in blocks])
         tokens = np.empty((len(blocks), BLOCK_ROWS, len(self._places)), np.int32)
-        with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads()) as pool:
             time, trunk, starts = self._draw_trunk(tokens, uniform, how, blocks)
 
             def draw(block, start, tokens, uniform):
