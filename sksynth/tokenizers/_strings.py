@@ -97,7 +97,13 @@ class StringColumn:
         return cells, missing
 
     def restore(self, cells: list[str], missing: np.ndarray) -> pd.Series:
-        """Return the column of `cells`, a string for every row, in which the rows of the mask are missing."""
+        """Return the column of `cells`, a string for every row, in which the rows of the mask are missing.
+
+        Its dtype is that of fit, or object where a cell is none that this can hold.
+        """
         values = np.fromiter(cells, object, len(cells))
         values[missing] = self.missing
-        return pd.Series(values, dtype=self.dtype, name=self.name)
+        try:
+            return pd.Series(values, dtype=self.dtype, name=self.name)
+        except UnicodeEncodeError:  # half of a surrogate pair, which strings of pyarrow cannot hold
+            return pd.Series(values, dtype=object, name=self.name)

@@ -63,8 +63,9 @@ def _longer_column(column):
     present = column.dropna()
     if isinstance(column.dtype, pd.CategoricalDtype) or not len(present) or not all(isinstance(x, str) for x in present):
         return column
-    texts = dict(zip(present, _longer_texts(present), strict=True))
-    return column.map(texts.get, na_action="ignore")
+    values = column.to_numpy(object).copy()
+    values[column.notna()] = _longer_texts(present)
+    return pd.Series(values, column.index, column.dtype, column.name)
 
 
 def _longer_texts(texts: Sequence[str]) -> list[str]:
