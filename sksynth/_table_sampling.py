@@ -24,6 +24,7 @@ from ._sampling import (
     restored,
 )
 from ._validation import Container, check_columns, check_table, listed
+from ._values import inferred
 
 
 class TableSampling(GenerativeModel):
@@ -314,7 +315,8 @@ class TableSampling(GenerativeModel):
         chain = self._chain()
         shares = distribution(chain, self._tokens(chain, frame), column)
         values, at = zip(*chain.parts[chain.batch_of[column]].tokenizer.sampled(column), strict=True)
-        return pd.DataFrame(shares[:, list(at)], index=frame.index, columns=pd.Index(values, name=column))
+        values = inferred(pd.Series(values, dtype=object))
+        return pd.DataFrame(shares[:, list(at)], frame.index, pd.Index(values, values.dtype, name=column))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the log-likelihood of every row.

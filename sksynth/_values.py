@@ -125,6 +125,14 @@ def column_of(values: np.ndarray, missing: np.ndarray, dtype: str, marker=np.nan
     return pd.Series(values).astype(nullable_dtype(dtype)).mask(missing)
 
 
+def inferred(values: pd.Series) -> pd.Series:
+    """Return a column of objects in the dtype of its cells; as it is where that, as strings of pyarrow, cannot hold them."""
+    try:
+        return values.infer_objects()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return values
+
+
 def missing_marker(values: pd.Series):
     """Return what stands for a missing cell in an object column: its first missing cell, or nan."""
     missing = values.isna()

@@ -1,28 +1,28 @@
 """Estimators that many tests look at, fitted once: tiny networks, because every new shape of table costs a compilation."""
 
+import os
+
+# TensorFlow, BLAS and boosting keep to one thread: where workers of pytest share the cores, more mostly wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import numpy as np
 import pandas as pd
 import pytest
-from threadpoolctl import threadpool_limits
+from hypothesis import HealthCheck, settings
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
 from sksynth.datasets import make_mixed
 
 N_ROWS = 240
 
+# No property is timed: on a machine that is busy every example takes its time.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
 
 def pytest_configure(config):
     """Run files in the order of their names: pytest-xdist would keep those of few tests for the end, which take longest."""
     config.option.loadscopereorder = False
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop():
-    """Keep boosting to one thread: where workers of pytest share the cores, its threads mostly wait for each other."""
-    import sklearn.ensemble  # noqa: F401  it loads OpenMP
-
-    with threadpool_limits(1, user_api="openmp"):
-        return (yield)
 
 
 @pytest.fixture(scope="session")

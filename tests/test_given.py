@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-from sksynth import BatchLSTMSynthesizer, LSTMTextModel, fields
+from sksynth import BatchLSTMSynthesizer, LSTMTextModel, evaluation, fields
 from sksynth.tokenizers import CharTokenizer, TableTokenizer
 
 N = 240
@@ -151,3 +151,14 @@ def test_the_order_of_columns_is_the_user_s_choice():
         LSTMTextModel(any_order=True, epsilon=1.0).fit(table)
     with pytest.raises(ValueError, match="any_order=True is not for private training"):
         BatchLSTMSynthesizer(text_model=LSTMTextModel(any_order=True), schema="private", epsilon=1.0).fit(table)
+
+
+def test_half_of_a_surrogate_pair_is_a_value_as_any():
+    """What strings of pyarrow cannot hold is learned, sampled, given, asked for and compared where a column is of objects."""
+    table = pd.DataFrame({"odd": pd.Series(["\ud800", "b", "c", None] * 40, dtype=object), "n": np.arange(160) % 7})
+    model = BatchLSTMSynthesizer(text_model=LSTMTextModel(rnn_units=4, epochs=1), random_state=0).fit(table)
+    assert set(model.sample(300, random_state=0)["odd"].dropna()) == {"\ud800", "b", "c"}
+    assert set(model.sample(9, given={"odd": "\ud800"})["odd"]) == {"\ud800"}
+    assert set(model.sample(9, given={"odd": ["\ud800"]})["odd"]) == {"\ud800"}
+    assert "\ud800" in model.conditional(table, "odd").columns
+    assert evaluation.column_shapes(table, table).eq(1.0).all()

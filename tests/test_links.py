@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import shutil
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -290,6 +292,14 @@ def test_links_are_kept(fitted, table, tmp_path, how):
     assert np.isfinite(again.partial_fit(table).score_samples(table)).all()
 
 
+@pytest.fixture(scope="module")
+def folder(make, table, tmp_path_factory):
+    """Return the folder of a fit of two linked batches; not to be changed."""
+    folder = tmp_path_factory.mktemp("folder")
+    make({"epochs": 1}, checkpoint_dir=folder).fit(table)
+    return folder
+
+
 FORGED = {
     "no lists": ("ab", "'reading' is 'ab', expected a list for every batch"),
     "too few": ([[1, 2, 3]], "expected a list for every batch"),
@@ -302,14 +312,14 @@ FORGED = {
 
 
 @pytest.mark.parametrize("case", FORGED)
-def test_links_that_contradict_the_models_are_refused(make, table, tmp_path, case):
+def test_links_that_contradict_the_models_are_refused(folder, tmp_path, case):
     """What a folder says of links is checked: columns of the table, each batch's own last, none each other's context."""
     reading, message = FORGED[case]
-    make({"epochs": 1}, checkpoint_dir=tmp_path).fit(table)
-    settings = json.loads((tmp_path / "settings.json").read_text())
-    (tmp_path / "settings.json").write_text(json.dumps(settings | {"reading": reading}))
+    forged = Path(shutil.copytree(folder, tmp_path / "forged"))
+    settings = json.loads((forged / "settings.json").read_text())
+    (forged / "settings.json").write_text(json.dumps(settings | {"reading": reading}))
     with pytest.raises(ModelFileError, match=message):
-        BatchLSTMSynthesizer.load(tmp_path)
+        BatchLSTMSynthesizer.load(forged)
 
 
 def failing(state):

@@ -57,10 +57,15 @@ def people(n_rows, seed, **changed):
     return table.assign(**changed)
 
 
+def words(rng, n_rows):
+    """Return a column of such values; strings of pyarrow do not hold all of them."""
+    return pd.Series(rng.choice(HOSTILE[:7], n_rows), dtype=object)
+
+
 def hostile(n_rows, seed):
     """Return a table whose names and values are markup, formulas and what no page can hold."""
     rng = np.random.default_rng(seed)
-    columns = [rng.normal(size=n_rows) if place % 3 == 2 else rng.choice(HOSTILE[:7], n_rows) for place in range(len(HOSTILE))]
+    columns = [rng.normal(size=n_rows) if place % 3 == 2 else words(rng, n_rows) for place in range(len(HOSTILE))]
     return pd.DataFrame(dict(enumerate(columns))).set_axis(pd.Index(HOSTILE, dtype=object), axis=1)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from .._random import by_block, stream
 from .._validation import listed
+from .._values import inferred
 
 BANK = 8_192  # particles from which rows are drawn that all have the same given
 BANK_ROWS = 65_536  # rows after which there are others
@@ -247,7 +248,7 @@ def evidence_of(chain: Any, given: Any, temperature: float = 1.0) -> Evidence:
     _check_columns(chain, given)
     is_frame = isinstance(given, pd.DataFrame)
     if is_frame or all(pd.api.types.is_scalar(value) for value in given.values()):
-        frame = given if is_frame else pd.DataFrame({column: pd.Series([value]) for column, value in given.items()})
+        frame = given if is_frame else pd.DataFrame({column: _of_one(value) for column, value in given.items()})
         parts = [part.tokenizer.given(frame[columns]) for part, columns in _by_part(chain, given)]
         tokens = {column: own for found, _ in parts for column, own in found.items()}
         cells, search = pd.concat([own for _, own in parts], axis=1), Search(chain, set(tokens), {}, temperature)
@@ -257,6 +258,10 @@ def evidence_of(chain: Any, given: Any, temperature: float = 1.0) -> Evidence:
             return LinkedCells(search, tokens, cells)
     conditions = conditions_of(chain, given)
     return Conditions(Search(chain, set(conditions), conditions, temperature), conditions, chain.batch_of)
+
+
+def _of_one(value):
+    return inferred(pd.Series([value], dtype=object))
 
 
 def conditions_of(chain: Any, given: Mapping) -> dict:

@@ -61,7 +61,7 @@ def find_bins(real: pd.Series, synthetic: pd.Series, kind: str, n_bins: int, *, 
 
 def to_lengths(column: pd.Series) -> np.ndarray:
     """Return the number of characters of every cell, NaN where it is missing."""
-    return np.where(column.isna(), np.nan, column.astype(str).str.len())
+    return np.where(column.isna(), np.nan, [len(str(cell)) for cell in column])
 
 
 def is_date(column: pd.Series) -> bool:
@@ -75,8 +75,7 @@ def label(value: Any) -> str:
 
 
 def _labels(real, synthetic, n_labels):
-    counts = pd.concat([column.dropna().value_counts() for column in (real, synthetic)])
-    values = list(counts.index[~counts.index.duplicated()])
+    values = list(dict.fromkeys(value for column in (real, synthetic) for value in column.dropna().value_counts().index))
     shown = values if len(values) <= n_labels + 1 else values[:n_labels]
     if all(isinstance(value, float) for value in shown):
         shown = sorted(shown)

@@ -170,6 +170,8 @@ def _r2(x, y, xt, yt, seed):
 
 def _class_auc(x, y, xt, yt, seed):
     y, yt = texts(y), texts(yt)
+    ranks = {value: rank for rank, value in enumerate(sorted({*y, *yt}))}
+    y, yt = y.map(ranks.get), yt.map(ranks.get)
     classes = sorted(yt.unique())
     if y.nunique() < 2 or len(classes) < 2:
         return np.nan

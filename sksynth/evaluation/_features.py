@@ -13,7 +13,8 @@ N_QUANTILES = 200  # of a number, where distances are measured
 
 def texts(column: pd.Series) -> pd.Series:
     """Return the values of a plain column as strings, missing ones as "nan"."""
-    return column.astype(object).where(column.notna(), np.nan).map(str)
+    cells = column.astype(object).where(column.notna(), np.nan)
+    return pd.Series(list(map(str, cells)), column.index, object, column.name)
 
 
 def features(frame: pd.DataFrame, reference: pd.DataFrame, kinds: pd.Series) -> pd.DataFrame:
@@ -32,7 +33,8 @@ def _feature(column, reference, kind):
         values = texts(column).map(len)
     else:
         common = texts(reference).value_counts().index[:MAX_LEVELS]
-        values = texts(column).map({value: rank for rank, value in enumerate(sorted(common))}).fillna(-1.0)
+        ranks = {value: rank for rank, value in enumerate(sorted(common))}
+        values = texts(column).map(lambda value: ranks.get(value, -1))
     return values.astype(float).where(column.notna())
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from .._validation import check_table, listed
+from .._values import inferred
 
 MIN_LEVELS = 12  # numbers with no more distinct values than this are categories
 ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
@@ -97,7 +98,7 @@ def compared(reference: Any, **tables: Any) -> tuple[pd.DataFrame, pd.Series, li
 
 def is_measured(column: pd.Series) -> bool:
     """Tell whether the dtype of a column is one of numbers, dates or durations."""
-    dtype = column.infer_objects().dtype
+    dtype = inferred(column).dtype
     return types.is_numeric_dtype(dtype) or dtype.kind in "mM"
 
 
@@ -111,7 +112,7 @@ def is_quantity(column: pd.Series) -> bool:
 
 def quantity(column: pd.Series) -> np.ndarray:
     """Return a column as floats: numbers as they are, dates and durations in days, NaN for what is none of these."""
-    column = column.infer_objects()
+    column = inferred(column)
     if types.is_numeric_dtype(column.dtype):
         return column.to_numpy(np.float64, na_value=np.nan)
     if column.dtype.kind in "mM":

@@ -9,6 +9,7 @@ from pandas.api import types
 
 from .._grammar import MISSING
 from .._interval import Interval
+from .._values import inferred
 from ..fields import Field
 from ._category import CategoryCodec
 from ._codec import FieldCodec
@@ -55,7 +56,7 @@ def wanted_of(given: Any, field: Field, codec: FieldCodec, column: Any) -> Wante
         _check_nullable(field, column)
     values = values[~missing].reset_index(drop=True)
     if not isinstance(codec, CategoryCodec):  # where 1 and 1.0 may be two
-        values = values.infer_objects()
+        values = inferred(values)
     cells = given_cells(values, field, codec, column)[1] if len(values) else values
     within = [place for interval in intervals for place in _within(interval, field, codec, column)]
     return Wanted(cells, within, bool(missing.any()))
@@ -184,7 +185,7 @@ def _first_wrong(values, field, codec):
     """Return the first value that is none of the column by itself; the first of all if none is."""
     for place in range(len(values)):
         try:
-            one = values.iloc[[place]].reset_index(drop=True).infer_objects()
+            one = inferred(values.iloc[[place]].reset_index(drop=True))
             codec.encode(_converted(one, field))
         except (TypeError, ValueError, OverflowError):
             return one.iloc[0]
@@ -209,7 +210,7 @@ def _refuse(wrong, values, column, why):
 def _converted(values, field):
     """Return values as such of the column where they are written in another way: categories, and dates as text."""
     if isinstance(values.dtype, pd.CategoricalDtype) and field.kind in ("number", "datetime"):
-        values = values.astype(object).infer_objects()
+        values = inferred(values.astype(object))
     kind = types.infer_dtype(values, skipna=True)
     if field.kind == "datetime" and field.format is None and kind in ("string", "date", "datetime", "datetime64"):
         values = _moments(values)
