@@ -10,6 +10,7 @@ from scipy import stats
 from sksynth import fields
 from sksynth.fields import Interval
 from sksynth.tokenizers import TableTokenizer
+from sksynth.tokenizers._stretches import Stretches
 
 N = 400
 MISSING = 0
@@ -480,3 +481,16 @@ def test_no_intervals(ends, error, message):
     """Ends that are swapped, missing or no values are refused."""
     with pytest.raises(error, match=message):
         Interval(*ends)
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+@given(allowed=st.lists(st.booleans(), min_size=1, max_size=30), ends=st.tuples(st.integers(0, 29), st.integers(0, 29)))
+def test_stretches_know_what_they_meet_and_cover(continuous, allowed, ends):
+    """A range meets stretches that allow any of its positions, and is covered where they allow all, in whatever order."""
+    held = [place < len(allowed) and allowed[place] for place in range(30)]
+    edges = np.flatnonzero(np.diff(np.array([False, *held, False], int))).reshape(-1, 2)
+    first, last = min(ends), max(ends)
+    stretches = Stretches([(start, stop - 1) for start, stop in edges[::-1]], continuous)
+    asked = [np.array([place], stretches.first.dtype) for place in (first, last)]
+    assert stretches.meets(*asked).tolist() == [any(held[first : last + 1])]
+    assert stretches.covers(*asked).tolist() == [all(held[first : last + 1])]

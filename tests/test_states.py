@@ -507,6 +507,10 @@ FAULTS = {
         "comment",
         lambda table, codec: codec.update(alphabet=np.array([97, 2**31], np.uint32)),
     ),
+    r"column 'comment': 'alphabet' is .*, expected ascending code points": (
+        "comment",
+        lambda table, codec: codec.update(alphabet=np.array([97, 99, 98], np.uint32)),
+    ),
     r"column 'comment': 'dtype' is 'V8', expected the name of a dtype": (
         "comment",
         lambda table, codec: codec["column"].update(dtype="V8"),

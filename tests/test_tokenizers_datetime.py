@@ -44,6 +44,16 @@ def decode(tokenizer, tokens):
     return tokenizer.decode(np.concatenate([tokens, np.zeros((len(tokens), tokenizer.n_free_), np.int32)], axis=1))["x"]
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [("1899-12-01", "1901-03-31"), ("1999-12-01", "2001-03-31"), ("2003-12-01", "2004-03-31")]
+)
+def test_every_day_of_the_calendar_and_no_other_can_be_written(low, high):
+    """The grammar has as many dates as the calendar: 1900 has no 29 February, 2000 and 2004 have."""
+    days = pd.Series(pd.date_range(low, high).as_unit("s"))
+    tokens = legal(fit(days, fields.Datetime(low, high, resolution="D", nullable=False)).grammar_)
+    assert len(tokens[tokens[:, 0] > 1]) == len(days)
+
+
 @settings(max_examples=25, deadline=None)
 @given(low=st.dates(max_value=date(9990, 1, 1)), days=st.integers(0, 800))
 def test_the_grammar_allows_every_day_between_the_bounds_and_no_other(low, days):

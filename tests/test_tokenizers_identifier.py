@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from sksynth._grammar import MISSING, OTHER
 from sksynth.fields import Identifier
-from sksynth.tokenizers._identifier import PRESENT, IdentifierCodec
+from sksynth.tokenizers._identifier import PRESENT, IdentifierCodec, example_identifier
 from sksynth.tokenizers._pattern import Choice, Class, Pattern
 from sksynth.tokenizers._pattern_learning import learn_pattern
 from sksynth.tokenizers._permutation import permute
-from sksynth.tokenizers._ranking import IntegerSpace, StringSpace
+from sksynth.tokenizers._ranking import IntegerSpace, StringSpace, longest_tail
 
 RNG = np.random.default_rng(0)
 UUIDS = [str(uuid.UUID(bytes=RNG.bytes(16), version=4)) for _ in range(400)]
@@ -118,6 +118,26 @@ def test_ranks_and_values_are_inverse(parts, seed):
     np.testing.assert_array_equal(found, ranks)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "dtype", "example"),
+    [("K[0-9]{3}", np.dtype(object), "K000"), ("[0-9]{3}", np.dtype("int16"), 100), ("[0-9]{1,3}", "Int64", 0)],
+)
+def test_an_example_is_the_first_value_of_the_pattern(pattern, dtype, example):
+    """An example of a pattern is a string, or a whole number where the column is one of numbers."""
+    assert example_identifier(pattern, dtype) == example
+
+
+def test_all_ranks_of_a_widened_space_are_values():
+    """A pattern that is widened has as many ranks as values, the longest included."""
+    space = StringSpace(learn_pattern([f"k{number}" for number in range(10)] * 9, 1))
+    assert space.capacities == [space.ends[-1]]
+    assert space.ends[-1] > space.ends[0] == 10
+    ranks = np.array([[0], [9], [10], [space.capacities[0] - 1]], np.uint64)
+    values = space.values(ranks)
+    assert values[:3] == ["k0", "k9", "k00"]
+    assert np.array_equal(space.ranks(values)[0], ranks)
+
+
 def test_ranks_count_the_values():
     """A small space is enumerated: its values are distinct, and those below the first end are the pattern's."""
     space = StringSpace(Pattern.parse("(x|yy)-[ab]{1,2}7"))
@@ -188,6 +208,15 @@ def test_large_integers_come_back(numbers):
     """Integers beyond 2^53 are exact, up to the ends of int64."""
     values = pd.Series(numbers, dtype="int64", name="key")
     pd.testing.assert_series_equal(round_trip(fit(values), values), values)
+
+
+@pytest.mark.parametrize("n_characters", [1, 2, 10, 26, 62, 2**16])
+def test_the_longest_tail_is_the_longest_that_can_be_ranked(n_characters):
+    """All texts of up to so many characters are fewer than 2**59, and with one character more they are not, or are 65 long."""
+    tail = longest_tail(n_characters)
+    n_texts = [sum(n_characters**length for length in range(longest + 1)) for longest in (tail, tail + 1)]
+    assert n_texts[0] < 2**59
+    assert n_texts[1] >= 2**59 or tail == 64
 
 
 @pytest.mark.parametrize(("low", "high", "signed", "largest"), [(1, 2, False, 127), (1, 1, True, 127), (2, 2, False, 255)])

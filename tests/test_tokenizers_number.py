@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sksynth import fields
-from sksynth.tokenizers import TableTokenizer, _cells
+from sksynth.tokenizers import TableTokenizer, _cells, _domain
 from sksynth.tokenizers._cells import Cells, partition
 
 MISSING, OTHER = 0, 1
@@ -60,6 +60,14 @@ def test_partition_covers_every_value_once(values, n_cells, min_rows):
     assert (rows[cells.single] >= min_rows).all()
 
 
+def test_partition_leaves_no_part_of_a_stretch_with_few_rows():
+    """A stretch is not cut where too few rows of it are left, however many there are beyond the next spike."""
+    side = [6, 6, 1, 1, 1, 1, 1, 1, 1, 1]  # half of the rows end within the second value
+    values = ticks([*range(10), 20, *range(30, 40)])
+    cells = partition(values, np.array([*side, 50, *side]), np.uint64(0), np.uint64(39), 9, 10)
+    assert cells.single.tolist() == [False, True, False]
+
+
 def test_partition_tells_spikes_from_the_rest():
     """A value that many rows share is a cell of its own; stretches without rows are no cells."""
     values, counts = ticks([0, 1, 2, 3, 100, 200, 201, 202]), np.array([500, 5, 5, 5, 400, 5, 5, 5])
@@ -108,6 +116,13 @@ def test_every_value_of_the_domain_has_its_own_tokens_and_digits(values):
     np.testing.assert_allclose(np.exp(tokenizer.log_cell_size(ids)), counts[group.ravel()])
 
 
+@pytest.mark.parametrize("left", [1.0, np.nextafter(1.0, 2.0), 5e-324, -1.0])
+def test_neighbouring_floats_have_cells_of_their_own(left):
+    """Between two floats with none between them the line is cut behind the first, whichever way their mean is rounded."""
+    ends = np.array([left]), np.array([np.nextafter(left, np.inf)])
+    assert _cells._between(*ends) == left
+
+
 def test_a_second_token_tells_the_rows_of_a_cell_apart(monkeypatch):
     """A column of many values has two tokens, and its leaves have about equal mass."""
     monkeypatch.setattr(_cells, "ROWS_PER_CELL", 40)
@@ -121,6 +136,14 @@ def test_a_second_token_tells_the_rows_of_a_cell_apart(monkeypatch):
     assert len(sampled) > 0.99 * len(ids)
     top = np.unique(sampled[:, 0], return_counts=True)[1]
     assert np.median(top) == pytest.approx(20_000 / _cells.MAX_CELLS, rel=0.5)
+
+
+def test_a_second_token_tells_two_values_of_a_cell_apart():
+    """Where two values that many rows share are in one cell, each has tokens of its own."""
+    values = np.arange(2 * _cells.MAX_CELLS)
+    tokenizer = fit(np.repeat(values, 20), min_frequency=5)
+    ids = tokenizer.encode(pd.DataFrame({"x": values}))
+    assert len(np.unique(ids[:, : tokenizer.grammar_.n_positions], axis=0)) == len(values)
 
 
 def test_tokens_that_no_row_could_hold_are_never_drawn():
@@ -258,3 +281,11 @@ def test_cells_of_no_rows_have_no_leaf():
     assert cells.n_cells == 0
     assert cells.size.tolist() == [10.0]
     assert cells.run("x", nullable=False).slots[0].unsampled.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [("float64", 1e-10), ("float32", 1e-7)])
+def test_floats_are_the_same_to_within_rounding(dtype, rounding):
+    """What a cell is decoded to is what was given where no more than rounding to its dtype lies between them."""
+    given = pd.Series([5.0, 5.0, np.nan, 5.0], dtype=dtype)
+    decoded = pd.Series([5.0 * (1 + rounding), 5.001, np.nan, np.nan], dtype=dtype)
+    assert _domain._are_same(given, decoded).tolist() == [True, False, True, False]

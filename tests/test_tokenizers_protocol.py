@@ -25,6 +25,7 @@ from sksynth.tokenizers import (
     check_tokenizer,
     compile_slots,
 )
+from sksynth.tokenizers._check._grammar import draw
 
 LINES = ["to be", "", "or not to be", "éß😀", "\ud800", "that is the question"] * 3
 PLATES = ["ab-07", "bc-99", "aa-00", "cc-42", "ac-01", "bb-63"]
@@ -68,6 +69,15 @@ class Plates(Tokenizer):
         return cls(state["letters"]).fit([])
 
 
+class WarningPlates(Plates):
+    """Plates that warn of few records."""
+
+    def fit(self, records, y=None):
+        if 0 < len(records) < len(PLATES):
+            warnings.warn("few records", UserWarning, stacklevel=2)
+        return super().fit(records, y)
+
+
 class Coins(Tokenizer):
     """A table of one column, "side", of heads and tails."""
 
@@ -104,6 +114,23 @@ def test_a_tokenizer_of_ones_own_passes(records):
     tokenizer = Plates()
     assert check_tokenizer(tokenizer, records) is None
     assert {"letters": "abc"} == vars(tokenizer)
+
+
+def test_rows_are_drawn_evenly_among_what_is_legal():
+    """Every token that may be drawn is as likely in every row, so that decode is asked for all that it may get."""
+    grammar = Grammar((compile_slots(["first", "second"], [4, 4], lambda _, last, token: token if token >= last else None),))
+    rows = draw(grammar, 4000, np.random.default_rng(0))
+    pairs, counts = np.unique(rows, axis=0, return_counts=True)
+    assert len(pairs) == 10
+    expected = [1000 / (4 - first) for first, _ in pairs]
+    assert counts == pytest.approx(expected, rel=0.25)
+
+
+def test_a_fit_may_warn_of_few_records():
+    """What a fit says of half of the records is no news where it has nothing to say of all."""
+    check_tokenizer(WarningPlates(), PLATES)
+    with pytest.warns(UserWarning, match="few records"):
+        WarningPlates().fit(PLATES[:3])
 
 
 def test_a_tokenizer_of_tables_of_ones_own_passes():
@@ -246,3 +273,5 @@ def test_a_model_of_tables_by_a_tokenizer_of_ones_own():
     assert ["heads", "tails"] == sorted(model.sample(50, random_state=0)["side"].unique())
     with pytest.raises(ValueError, match=r"exclude: the Coins of this model has no schema_.*leave exclude out"):
         model.sample(5, exclude=COINS)
+    with pytest.raises(ValueError, match=r"given needs a TableTokenizer, but this model was fitted with a Coins"):
+        model.sample(given={"side": "heads"})

@@ -165,7 +165,8 @@ def test_texts_lose_nothing_at_any_length(texts, others):
         {"note": pd.Series(texts[:n], dtype=object), "n": range(n), "name": pd.Series(others[:n], dtype=object)}
     )
     known = {"note": fields.Text(nullable=True), "name": fields.Text(8, nullable=True), "n": fields.Number(0, 99)}
-    learned = pd.DataFrame({"note": ["one note"] * 40, "n": range(40), "name": ["a name", None] * 20})
+    learned = pd.DataFrame({"note": ["one note"] * 40, "n": range(40), "name": ["a name", None] * 20}, dtype=object)
+    learned = learned.astype({"n": int})
     for tokenizer in (TableTokenizer(known).fit(learned), TableTokenizer(known, min_frequency=1).fit(table)):
         again = tokenizer.decode(tokenizer.encode(table))
         assert [None if pd.isna(cell) else cell for cell in again["note"]] == texts[:n]
@@ -322,13 +323,15 @@ def test_float_frames_fit_whole_number_columns():
 
 @pytest.mark.parametrize("names", [[0, 1], [("a", 1), ("a", 2)], ["x", 3.5]])
 def test_names_that_are_no_strings_survive(names):
-    """Columns keep integer, tuple and mixed names, without feature_names_in_."""
+    """Columns keep integer, tuple and mixed names, without feature_names_in_, which is of objects as in scikit-learn."""
     table = pd.DataFrame([[1, 2], [3, 4]])
     table.columns = pd.Index(names, tupleize_cols=False)
     tokenizer, again = round_trip(table)
     pd.testing.assert_index_equal(again.columns, table.columns)
     assert tokenizer.columns_ == names
     assert not hasattr(tokenizer, "feature_names_in_")
+    named = TableTokenizer(min_frequency=1).fit(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
+    assert (named.feature_names_in_.dtype, named.feature_names_in_.tolist()) == (object, ["a", "b"])
 
 
 def test_arrays_become_numbered_columns():

@@ -58,6 +58,14 @@ def test_dtype_and_missing_value_are_restored(dtype, missing):
     pd.testing.assert_series_equal(round_trip(codec, values), values.reset_index(drop=True), check_categorical=False)
 
 
+def test_a_dtype_that_holds_no_lone_surrogates_gets_another_character():
+    """Text that pyarrow cannot hold is decoded all the same, with U+FFFD for what it refuses."""
+    pytest.importorskip("pyarrow")
+    codec, _ = fit(pd.Series(["a", None], dtype="string[pyarrow]"), Text(2, nullable=True, alphabet="a\ud800"))
+    found = round_trip(codec, pd.Series(["a\ud800", None, "a"], dtype=object, name="note"))
+    pd.testing.assert_series_equal(found, pd.Series(["a\ufffd", None, "a"], dtype="string[pyarrow]", name="note"))
+
+
 def test_rare_characters_are_other():
     """A character in fewer rows than min_frequency is not stored, is scored as OTHER, and comes back as U+FFFD."""
     codec, values = fit(["ab", "ab", "axxx"], min_frequency=2)

@@ -29,9 +29,7 @@ def dp_sgd_event(noise_multiplier: float, sampling_rate: float, n_steps: int) ->
     """
     import dp_accounting
 
-    step = dp_accounting.GaussianDpEvent(noise_multiplier)
-    if sampling_rate < 1.0:
-        step = dp_accounting.PoissonSampledDpEvent(sampling_rate, step)
+    step = dp_accounting.PoissonSampledDpEvent(sampling_rate, dp_accounting.GaussianDpEvent(noise_multiplier))
     return dp_accounting.SelfComposedDpEvent(step, int(n_steps))
 
 
@@ -164,10 +162,10 @@ def calibrate_noise_multiplier(
     check_delta(delta)
     if not (np.isfinite(epsilon) and epsilon > 0):
         raise ValueError(f"epsilon must be a finite number above 0, got {epsilon}")
-    models = [(rate, steps) for _, rate, steps in _per_model(1.0, sampling_rate, n_steps)]
+    models = list(_per_model(sampling_rate, n_steps))
     for model in models:
         _check_model(*model)
-    spent = composed_epsilon(before, delta, accountant) if before else 0.0
+    spent = composed_epsilon(before, delta, accountant)
     if spent >= epsilon:
         raise ValueError(
             f"epsilon={epsilon} is spent before training: what is released first costs {spent:.3g} at delta={delta:.3g}; "

@@ -160,7 +160,7 @@ def assess(scores: np.ndarray, included: np.ndarray, delta: float, confidence: f
     from sklearn.metrics import roc_auc_score
 
     outside = np.sort(scores[~included])
-    threshold = outside[min(int(np.ceil(0.99 * len(outside))), len(outside) - 1)] if len(outside) else -np.inf
+    threshold = outside[-1 - len(outside) // 100] if len(outside) else -np.inf
     both = 0 < included.sum() < len(included)
     return Audit(
         epsilon_lower=one_run_epsilon(scores, included, delta, confidence),
@@ -185,7 +185,7 @@ def one_run_epsilon(scores: np.ndarray, included: np.ndarray, delta: float, conf
 
     if excess(0.0) >= 0:
         return 0.0
-    return LARGEST if excess(LARGEST) < 0 else float(brentq(excess, 0.0, LARGEST, xtol=1e-4))
+    return float(brentq(excess, 0.0, LARGEST, xtol=1e-4))
 
 
 def _chance(n, n_guesses, right, epsilon, delta):
@@ -206,8 +206,6 @@ def gaussian_epsilon(scores: np.ndarray, included: np.ndarray, delta: float, con
     from scipy.stats import beta
 
     n_in, n_out = int(included.sum()), int((~included).sum())
-    if not n_in or not n_out:
-        return 0.0
     thresholds = np.quantile(scores, (np.arange(N_THRESHOLDS) + 0.5) / N_THRESHOLDS)
     level = (1.0 - confidence) / (2 * N_THRESHOLDS)
     errors = []

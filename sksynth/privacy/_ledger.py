@@ -1,7 +1,7 @@
 """The ledger: every step that read the rows, with what it spent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,16 +28,16 @@ class Entry:
         All public.
     covers : str
         What was learned by it.
-    delta : float, default=0.0
+    delta : float
         Probability spent on top of what `event` says (thresholds of partition selection).
     """
 
     step: str
     mechanism: str
     event: Any
-    parameters: dict = field(default_factory=dict)
-    covers: str = ""
-    delta: float = 0.0
+    parameters: dict
+    covers: str
+    delta: float
 
 
 class Ledger:
@@ -126,8 +126,7 @@ class Ledger:
         epsilon : float
             0.0 without any, infinite where a step is not accounted for.
         """
-        events = [*self.events, *more]
-        return composed_epsilon(events, self.remaining_delta, accountant) if events else 0.0
+        return composed_epsilon([*self.events, *more], self.remaining_delta, accountant)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the entries as a table.

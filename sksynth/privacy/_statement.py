@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, Context
 from importlib.metadata import version
 
 from ._ledger import DP_SGD, Ledger
@@ -60,8 +61,8 @@ def privacy_statement(
     if private_columns:
         public.append("that cells may be missing in " + ", ".join(map(repr, private_columns)))
     parts = [
-        f"This fit, and everything sampled from it, is (epsilon, delta)-differentially private with epsilon = {epsilon:.4g} "
-        f"and delta = {ledger.delta:.3g}.",
+        f"This fit, and everything sampled from it, is (epsilon, delta)-differentially private with epsilon = "
+        f"{_rounded_up(epsilon, 4)} and delta = {_rounded_up(ledger.delta, 3)}.",
         UNIT.format(adjacency=adjacency),
         "Taken to be public: " + "; ".join(public) + ".",
         "Everything else that the fit learned of the rows was released by these steps:",
@@ -81,3 +82,9 @@ def _entry(entry):
 
 def _short(value):
     return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _rounded_up(value, n_digits):
+    """Return what is spent as text of so many digits, never less than it is."""
+    context = Context(prec=n_digits, rounding=ROUND_CEILING)
+    return f"{float(context.create_decimal_from_float(float(value))):.{n_digits}g}"

@@ -36,7 +36,6 @@ class DatetimeCodec(FieldCodec):
         resolution = scale.field.resolution
         size = NANOSECONDS[resolution]
         self.clock = [part for part in CLOCK if NANOSECONDS[part[2]] >= size]
-        self.clock = self.clock if resolution != "D" else []
         self._per_second = max(1, NANOSECONDS["s"] // size)
         self.n_free = 0 if self._per_second == 1 else -(-(self._per_second.bit_length() + SPARE_BITS) // FREE_BITS)
         self.low, self.high = (self._parts(np.array([tick]))[0][0].tolist() for tick in (scale.low, scale.high))

@@ -86,8 +86,8 @@ class Pattern:
 
     Examples
     --------
-    >>> Pattern.parse("CUST-[0-9]{6}").size
-    1000000
+    >>> [segment.size for segment in Pattern.parse("CUST-[0-9]{6}").segments]
+    [1, 1000000]
     """
 
     segments: tuple[Choice | Class, ...]
@@ -95,14 +95,6 @@ class Pattern:
     def __post_init__(self):
         object.__setattr__(self, "segments", _join_literals(self.segments))
         _check(self)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        size = 1
-        for segment in self.segments:
-            size *= segment.size
-        return size
 
     def __str__(self):
         return "".join(map(str, self.segments))

@@ -37,7 +37,7 @@ class PrefixGuide:
         pieces = sorted((piece, token) for token, piece in enumerate(written[N_SPECIAL:], N_SPECIAL))
         self._pieces, self._tokens = [piece for piece, _ in pieces], np.array([token for _, token in pieces], int)
         self._longest, self._masks = int(self._n_bytes.max(initial=0)), {}
-        self._length, self._fewest = length, {b"": 0}
+        self._length, self._fewest = length, {}
         self._prefixes = list(map(spelling.to_bytes, prefixes))
         self._ends = np.array(list(map(len, self._prefixes)))
         for text, prefix in zip(prefixes, self._prefixes, strict=True):

@@ -1,5 +1,7 @@
 """Columns of strings as code points and back, without a loop over rows."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,7 @@ __all__ = ["StringColumn", "count_codes", "frequent_codes", "from_codes", "to_co
 
 N_CODES = 0x110000  # one more than the last code point of Unicode
 PAD = N_CODES  # fills a grid behind the end of a text
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_codes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -99,11 +102,12 @@ class StringColumn:
     def restore(self, cells: list[str], missing: np.ndarray) -> pd.Series:
         """Return the column of `cells`, a string for every row, in which the rows of the mask are missing.
 
-        Its dtype is that of fit, or object where a cell is none that this can hold.
+        Lone surrogates become U+FFFD where the dtype cannot hold them, as those of pyarrow cannot.
         """
         values = np.fromiter(cells, object, len(cells))
         values[missing] = self.missing
         try:
             return pd.Series(values, dtype=self.dtype, name=self.name)
-        except UnicodeEncodeError:  # half of a surrogate pair, which strings of pyarrow cannot hold
-            return pd.Series(values, dtype=object, name=self.name)
+        except UnicodeEncodeError:
+            values = [LONE_SURROGATE.sub("\ufffd", cell) if isinstance(cell, str) else cell for cell in values]
+            return pd.Series(values, dtype=self.dtype, name=self.name)

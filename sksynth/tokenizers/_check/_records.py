@@ -63,9 +63,8 @@ def _longer_column(column):
     present = column.dropna()
     if isinstance(column.dtype, pd.CategoricalDtype) or not len(present) or not all(isinstance(x, str) for x in present):
         return column
-    values = column.to_numpy(object).copy()
-    values[column.notna()] = _longer_texts(present)
-    return pd.Series(values, column.index, column.dtype, column.name)
+    texts = dict(zip(present, _longer_texts(present), strict=True))
+    return pd.Series([texts[x] if isinstance(x, str) else x for x in column], column.index, column.dtype)
 
 
 def _longer_texts(texts: Sequence[str]) -> list[str]:
