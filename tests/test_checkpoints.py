@@ -272,6 +272,12 @@ def test_other_data_or_settings_are_refused(make, table, copied, case):
     assert before == content(copied)
 
 
+def test_what_is_no_folder_is_refused(make, table):
+    """A checkpoint_dir that is no path is refused before anything is fitted."""
+    with pytest.raises(TypeError, match=r"'checkpoint_dir' parameter of .* must be the path of a folder or None, got 3"):
+        make(checkpoint_dir=3).fit(table)
+
+
 def test_overwrite_starts_afresh(make, table, copied):
     """overwrite=True gives the result of a fit in an empty folder, and removes only what fits have written."""
     (copied / "notes.txt").write_text("mine")

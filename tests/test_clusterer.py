@@ -225,6 +225,29 @@ def test_a_frame_goes_through_and_back_unchanged(typed):
     pd.testing.assert_frame_equal(X, clusterer.inverse_transform(grouped))
 
 
+def test_other_columns_do_not_go_back(typed):
+    """A table that transform cannot have returned is refused: of other columns, in another order, or of another number."""
+    X, clusterer = typed
+    grouped = clusterer.transform(X)
+    with pytest.raises(ValueError, match=r"at position 0, got 'i', expected 't'"):
+        clusterer.inverse_transform(X)
+    with pytest.raises(ValueError, match="X has 3 columns, but ColumnClusterer was fitted with 4"):
+        clusterer.inverse_transform(grouped.iloc[:, :3])
+
+
+def test_other_names_are_refused(typed):
+    """Names of output columns are asked for by those of fit; an array's columns may be named, all of them."""
+    _, clusterer = typed
+    with pytest.raises(
+        ValueError, match=r"input_features is not equal to feature_names_in_: got \['c', 'i'\], expected \['i', 'c'"
+    ):
+        clusterer.get_feature_names_out(["c", "i"])
+    unnamed = ColumnClusterer(batches=[[2], [0, 1]]).fit(np.arange(6).reshape(2, 3))
+    assert ["r", "p", "q"] == unnamed.get_feature_names_out(["p", "q", "r"]).tolist()
+    with pytest.raises(ValueError, match=r"length equal to number of features \(3\), got 2"):
+        unnamed.get_feature_names_out(["p", "q"])
+
+
 def test_split_gives_a_frame_per_batch(typed):
     """Splitting returns the columns of each batch as a frame of its own."""
     X, clusterer = typed

@@ -84,6 +84,12 @@ def test_history_without_validation_has_one_line():
     assert "validation rows" not in texts(display)
 
 
+def test_history_without_a_best_epoch_has_no_ring():
+    """Where no epoch is marked as the one that was kept, none is drawn as such, and no word says so."""
+    assert "epoch that was kept" in texts(HistoryDisplay(history(1)).plot())
+    assert "epoch that was kept" not in texts(HistoryDisplay(history(1).drop(columns="best")).plot())
+
+
 def test_history_of_many_batches_tells_none_apart():
     """With more batches than there are markers the legend says how many there are."""
     found = texts(HistoryDisplay(history(9)).plot())
@@ -154,6 +160,12 @@ def test_ledger_is_drawn_step_by_step(ledger):
     assert heights(display.bars_) == [*ledger.to_frame()["epsilon"], ledger.epsilon()]
     assert {"counts", "training", "all together", "DP-SGD", "epsilon at delta = 1e-06"} <= set(texts(display))
     assert display.bars_[0].get_hatch() != display.bars_[2].get_hatch()
+
+
+def test_ledger_without_steps_has_one_bar():
+    """Before anything was released there is the bar of all together alone, of length 0."""
+    empty = Ledger(delta=1e-6)
+    assert heights(PrivacyLedgerDisplay(empty.to_frame(), empty.epsilon(), empty.delta).plot().bars_) == [0.0]
 
 
 def test_ledger_shows_what_is_not_private(ledger):

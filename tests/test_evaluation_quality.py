@@ -302,3 +302,10 @@ def test_tables_are_left_alone():
     missing_values(real, synthetic)
     pd.testing.assert_frame_equal(real, before[0])
     pd.testing.assert_frame_equal(synthetic, before[1])
+
+
+def test_a_range_of_one_value_has_no_coverage():
+    """Of a number that has one value in the real table, whatever it is elsewhere, no share of a range is drawn: NaN."""
+    many, one = pd.DataFrame({"x": np.arange(40.0)}), pd.DataFrame({"x": np.full(40, 7.0)})
+    assert np.isnan(coverage(one, many, reference=many)["x"])
+    assert coverage(many, one, reference=many)["x"] == 0.0

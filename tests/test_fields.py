@@ -208,6 +208,7 @@ MISFITS = {
     "a dtype of whole numbers": ([1.0, 1.5], Number(dtype="int64"), "its field says dtype int64, got 1.5"),
     "a half as bound": ([1, 2], Number(low=0.5), "low must be a whole number"),
     "a duration as bound": ([1, 2], Number(low=pd.Timedelta(1)), "low must be a number, got Timedelta"),
+    "decimals of durations": (pd.to_timedelta([1, 2]), Number(precision=2), "so precision must be one of .*ns"),
     "a number as bound": (pd.to_timedelta([1, 2]), Number(low=0), "low must be a Timedelta, got 0"),
     "integers beyond 64 bits": (pd.Series([2**70, 1], dtype=object), None, "integers beyond 64 bits, e.g. 1180591620717"),
 }

@@ -162,3 +162,30 @@ def test_half_of_a_surrogate_pair_is_a_value_as_any():
     assert set(model.sample(9, given={"odd": ["\ud800"]})["odd"]) == {"\ud800"}
     assert "\ud800" in model.conditional(table, "odd").columns
     assert evaluation.column_shapes(table, table).eq(1.0).all()
+
+
+def test_times_may_be_given_as_text():
+    """Moments without a time zone are those of the column's own; durations are read from words, too."""
+    seen = pd.date_range("2020-03-01", periods=120, freq="D", tz="Europe/Berlin")
+    table = pd.DataFrame({"seen": seen, "wait": pd.to_timedelta(np.arange(120) % 5, unit="h")})
+    model = BatchLSTMSynthesizer(text_model=LSTMTextModel(rnn_units=4, epochs=1), random_state=0, min_frequency=1).fit(table)
+    given = {"seen": fields.Interval("2020-03-28", "2020-03-30"), "wait": "2 hours"}
+    rows = model.sample(50, given=given, random_state=0)
+    assert rows.dtypes.equals(table.dtypes)
+    assert rows["seen"].between(pd.Timestamp("2020-03-28", tz=seen.tz), pd.Timestamp("2020-03-30", tz=seen.tz)).all()
+    assert (rows["wait"] == pd.Timedelta(2, unit="h")).all()
+
+
+def test_a_column_is_given_once(model):
+    """A frame that names a column twice is refused by its name."""
+    with pytest.raises(ValueError, match=r"given names \['kind'\] twice: leave one of each"):
+        model.sample(given=TABLE[["kind", "age", "kind"]])
+
+
+def test_texts_may_be_left_out_of_a_table(model):
+    """No row is drawn whose text is one of those that are excluded and long enough; other columns may be alike."""
+    first = model.sample(30, random_state=0)
+    others = model.sample(30, exclude=first, exclude_longer_than=1, random_state=0)
+    assert all(len(text) <= 1 for text in set(first["note"]) & set(others["note"]))
+    assert max(map(len, first["note"])) > 1
+    assert set(first["kind"]) & set(others["kind"])

@@ -181,3 +181,10 @@ def test_counts_count_every_token_in_its_state(automaton, n_rows, seed):
     counts = grammar.counts(ids, states)
 
     assert [table.tolist() for table in expected] == [table.tolist() for table in counts]
+
+
+def test_rows_of_another_width_are_refused():
+    """Token ids of more or fewer positions than the grammar has are refused with both numbers."""
+    grammar = Grammar((compile_slots(["a", "b"], [2, 2], lambda *_: 0),))
+    with pytest.raises(ValueError, match="got token ids of 3 positions, expected 2"):
+        grammar.states(np.zeros((4, 3), np.int32))

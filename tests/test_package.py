@@ -27,7 +27,7 @@ USES = {
     "tokenizers": {"fields", "persistence", *FLOOR},
     "core": {"_grammar", "_memory_map", "_random", "privacy"},
     "privacy": set(),
-    "evaluation": {"__version__", "_random", "_validation"},
+    "evaluation": {"__version__", "_random", "_validation", "_values"},
     "persistence": {"__version__"},
     "_clusterer": {"privacy", *FLOOR},
     "_links": {"_clusterer"},

@@ -282,6 +282,12 @@ def test_before_fit_there_is_nothing_to_save(tmp_path):
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_state_has_no_key_of_its_own_for_arrays():
+    """A key that would be read as the place of an array is refused as a state is written, by its place."""
+    with pytest.raises(TypeError, match="parts/1: a state has no key 'array'"):
+        persistence.to_bytes({"parts": [1, {"array": "x"}]})
+
+
 def test_what_no_file_can_hold_is_refused(fitted_lines, tmp_path):
     """Parameters and tokenizers that a file cannot hold, or that no fit takes, are named when saving."""
     odd = copy.copy(fitted_lines)

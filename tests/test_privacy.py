@@ -21,7 +21,7 @@ from sksynth.privacy import (
     gaussian_event,
     laplace_event,
 )
-from sksynth.privacy._accounting import gaussian_noise
+from sksynth.privacy._accounting import LEAST_NOISE, gaussian_noise
 from sksynth.privacy._audit import epsilon_of_gaussian, one_run_epsilon
 from sksynth.privacy._ledger import epsilons_along
 from sksynth.privacy._mechanisms import noisy_counts, noisy_total, nonnegative, selection_threshold, system_generator
@@ -69,6 +69,12 @@ def test_calibration_finds_noise_far_below_its_first_guess(target, n_steps, nois
     found = calibrate_noise_multiplier(target, DELTA, 0.001, n_steps)
     assert found == pytest.approx(noise, rel=3e-3)
     assert 0.99 * target < compute_epsilon(found, 0.001, n_steps, DELTA) <= target
+
+
+def test_calibration_begins_with_the_least_noise():
+    """Where a target is met by next to no noise, the least that is tried is taken."""
+    assert calibrate_noise_multiplier(1e4, DELTA, RATE, 1) == LEAST_NOISE
+    assert compute_epsilon(LEAST_NOISE, RATE, 1, DELTA) <= 1e4
 
 
 def test_calibration_leaves_room_for_what_was_released_before():

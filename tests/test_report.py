@@ -66,7 +66,10 @@ def hostile(n_rows, seed):
     """Return a table whose names and values are markup, formulas and what no page can hold."""
     rng = np.random.default_rng(seed)
     columns = [rng.normal(size=n_rows) if place % 3 == 2 else words(rng, n_rows) for place in range(len(HOSTILE))]
-    return pd.DataFrame(dict(enumerate(columns))).set_axis(pd.Index(HOSTILE, dtype=object), axis=1)
+    names = [
+        name.strip("\ud800") if isinstance(name, str) else name for name in HOSTILE
+    ]  # pandas would not find it by pyarrow
+    return pd.DataFrame(dict(enumerate(columns))).set_axis(pd.Index(names, dtype=object), axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +242,21 @@ def test_columns_of_next_to_nothing_are_reported(value):
     found = report(*tables)
     scores = found.figures.query("section == 'pairs'")["value"].dropna()
     assert len(Page(found.to_html()).pictures) == 5 + len(scores) > 5
+
+
+def test_tables_of_identifiers_alone_are_reported():
+    """Of what cannot be compared the summary says nothing: neither of shapes and pairs, nor of learning by heart."""
+    tables = [
+        pd.DataFrame({"key": [f"K{i:03}" for i in np.random.default_rng(seed).permutation(900)[:60]]}) for seed in range(3)
+    ]
+    found = report(*tables)
+    assert np.isnan([whole(found, name)[0] for name in ("column_shapes", "pair_trends", "dcr_share")]).all()
+    assert [line.split()[:3] for line in found.summary] == [
+        ["A", "classifier", "that"],
+        ["100.0%", "of", "the"],
+        ["3.33%", "of", "the"],
+    ]
+    assert "nan" not in " ".join(found.summary)
 
 
 def test_arrays_are_reported():

@@ -246,6 +246,13 @@ def test_lines_begin_with_their_prefixes(speller):
     assert 1 == len(speller.sample(prefix="ab"))
 
 
+@pytest.mark.parametrize("chosen", [{"validator": len}, {"exclude": ["ab"]}], ids=["validator", "exclude"])
+def test_prefixes_leave_no_choice(speller, chosen):
+    """Where every line has a prefix of its own, none can be drawn anew in its place: refused by the argument's name."""
+    with pytest.raises(ValueError, match=f"got a list of prefixes and {next(iter(chosen))}, which may leave a prefix without"):
+        speller.sample(prefix=["a", "b"], **chosen)
+
+
 def test_a_prefix_is_a_condition(speller):
     """Lines with a prefix have the distribution of the lines that begin with it, whatever their tokens."""
     every = [line for line in speller.sample(60_000, random_state=0) if line.startswith("ab")]

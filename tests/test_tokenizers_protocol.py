@@ -273,3 +273,5 @@ def test_a_model_of_tables_by_a_tokenizer_of_ones_own():
     assert ["heads", "tails"] == sorted(model.sample(50, random_state=0)["side"].unique())
     with pytest.raises(ValueError, match=r"exclude: the Coins of this model has no schema_.*leave exclude out"):
         model.sample(5, exclude=COINS)
+    with pytest.raises(ValueError, match=r"given needs a TableTokenizer, but this model was fitted with a Coins"):
+        model.sample(given={"side": "heads"})

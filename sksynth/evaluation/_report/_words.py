@@ -164,12 +164,11 @@ def _on_likeness(figures, found):
             f"{_reach((worst.value, worst.real), '.1%')}."
         )
     auc, falls = found["c2st"], figures[figures["section"].eq("columns") & figures["metric"].eq("auc_fall")]
-    if not np.isnan(auc[0]):
-        most = falls.loc[falls["value"].idxmax()]
-        yield (
-            f"A classifier that looks at whole rows {_telling(*auc)} (area under the ROC curve {auc[0]:.3f}, 0.5 being "
-            f"guesses{_reach(auc, '.3f', ', real rows reach ')}); the column that gives away most is {_quoted(most.column)}."
-        )
+    most = falls.loc[falls["value"].idxmax()]
+    yield (
+        f"A classifier that looks at whole rows {_telling(*auc)} (area under the ROC curve {auc[0]:.3f}, 0.5 being "
+        f"guesses{_reach(auc, '.3f', ', real rows reach ')}); the column that gives away most is {_quoted(most.column)}."
+    )
 
 
 def _worst(scores):
