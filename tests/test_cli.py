@@ -382,7 +382,7 @@ def started(*args, cwd, **how):
 @pytest.mark.skipif(os.name != "posix", reason="signals of Unix")
 def test_ctrl_c_is_130_and_the_command_goes_on(model, fitted_small, tmp_path):
     """A command that Ctrl-C broke off ends with 130 and one line that says where its rows are; the same one goes on."""
-    n = 3_000_000
+    n = 30_000_000
     command = ["sample", model, "-n", n, "-o", "rows.csv", "--seed", 0]
     running = started(*command, cwd=tmp_path)
     progress = tmp_path / ".rows.csv.partial" / "progress.json"
@@ -393,7 +393,7 @@ def test_ctrl_c_is_130_and_the_command_goes_on(model, fitted_small, tmp_path):
     _, err = running.communicate(timeout=60)
     assert 130 == running.returncode, err
     (line,) = err.splitlines()
-    assert "of 3,000,000 rows are in" in line and "the same command goes on from there" in line
+    assert "of 30,000,000 rows are in" in line and "the same command goes on from there" in line
     assert [".rows.csv.partial"] == os.listdir(tmp_path)
 
     n_written = json.loads(progress.read_text())["tally"]["valid"]
