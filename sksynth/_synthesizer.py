@@ -350,7 +350,7 @@ class BatchLSTMSynthesizer(TableSampling):
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
         with opened_table(X) as X:
             seed = stream(seed_sequence(self.random_state), "survey")
-            table = table_of(X, self.schema, self.min_frequency, seed, in_memory=self._is_private)
+            table = table_of(X, self.schema, self.min_frequency, seed, whole=self._is_private)
             return self._fit_table(table, started, one_pass)
 
     def _fit_table(self, table: Table, started: float, one_pass: bool) -> "BatchLSTMSynthesizer":

@@ -85,8 +85,7 @@ class TableSampling(GenerativeModel):
         """
         check_is_fitted(self)
         n_samples = n_wanted(n_samples, given)
-        way = self._way(n_samples, given, temperature, choosing(validator, exclude))
-        choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
+        way, choice = self._how(n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than)
         rows = self._sampled(n_samples, seed_sequence(random_state), way, choice)
         return with_index_of(given, rows)
 
@@ -130,8 +129,7 @@ class TableSampling(GenerativeModel):
         check_is_fitted(self)
         n_samples = n_wanted(n_samples, given)
         check_draw(chunk_size, temperature, name="chunk_size")
-        way = self._way(n_samples, given, temperature, choosing(validator, exclude))
-        choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
+        way, choice = self._how(n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than)
         return self._chunks(n_samples, chunk_size, seed_sequence(random_state), way, choice)
 
     def sample_to(
@@ -196,8 +194,7 @@ class TableSampling(GenerativeModel):
         check_is_fitted(self)
         n_samples = n_wanted(n_samples, given)
         check_draw(chunk_size, temperature, name="chunk_size")
-        way = self._way(n_samples, given, temperature, choosing(validator, exclude))
-        choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
+        way, choice = self._how(n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than)
         if not isinstance(overwrite, bool):
             raise TypeError(f"overwrite must be True or False, got {overwrite!r}")
         settings = settings_of(
@@ -209,6 +206,11 @@ class TableSampling(GenerativeModel):
                 path, lambda seed, tally: self._portions(n_samples, seed, way, choice, tally), self.schema_, settings,
                 seed_sequence(random_state), chunk_size=chunk_size, any_seed=random_state is None, overwrite=overwrite,
             )  # fmt: skip
+
+    def _how(self, n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than):
+        """Return how rows are drawn and which are taken, once all arguments are what they may be."""
+        way = self._way(n_samples, given, temperature, choosing(validator, exclude))
+        return way, self._choice(validator, max_invalid, exclude, exclude_longer_than)
 
     def _way(self, n_samples, given, temperature, chosen_by):
         """Return how rows are drawn, once all arguments are what they may be."""

@@ -81,7 +81,7 @@ class TableOnDisk(Table):
         return self._source.select(columns)
 
 
-def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequence, *, in_memory: bool = False) -> Table:
+def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequence, *, whole: bool = False) -> Table:
     """Return a table to learn; a source whose rows are few, or have to be in memory, as a frame.
 
     Parameters
@@ -92,7 +92,8 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
     min_frequency : int
     seed : SeedSequence
         Of the sample.
-    in_memory : bool, default=False
+    whole : bool, default=False
+        Read the table into memory, however many rows it has.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
         If X is no table, or a column none that can be learned.
     """
     if isinstance(X, TableSource):
-        if not in_memory and X.n_rows > rows_to_survey(len(X.columns)):
+        if not whole and X.n_rows > rows_to_survey(len(X.columns)):
             return TableOnDisk(X, given, min_frequency, seed)
         X = X.whole()
     return TableInMemory(X, given, min_frequency)

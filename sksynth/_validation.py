@@ -79,12 +79,18 @@ def check_table(X: Any, *, name: str = "X") -> pd.DataFrame:
             f"{name} has nested column names ({frame.columns.nlevels} levels), expected one level: "
             f"flatten them with {name}.columns = {name}.columns.to_flat_index()"
         )
-    if not frame.columns.is_unique:
-        duplicates = list(frame.columns[frame.columns.duplicated()].unique())
-        raise ValueError(f"{name} has duplicate column names {listed(duplicates)}: rename them or drop the copies")
+    refuse_duplicates(frame.columns, name)
     for position, column in enumerate(frame.columns):
         _check_values(frame.iloc[:, position], f"Column {column!r} of {name}")
     return frame
+
+
+def refuse_duplicates(columns: Sequence, name: str) -> None:
+    """Refuse names that two columns of the table `name` have."""
+    names = pd.Index(columns)
+    if not names.is_unique:
+        duplicates = list(names[names.duplicated()].unique())
+        raise ValueError(f"{name} has duplicate column names {listed(duplicates)}: rename them or drop the copies")
 
 
 def _as_frame(X: Any, name: str) -> pd.DataFrame:

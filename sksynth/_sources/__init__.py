@@ -3,7 +3,7 @@
 from ._opened import opened
 from ._opened_table import opened_table
 from ._source import LinesInMemory, LineSource
-from ._table_source import Columns, TableSource
+from ._table_source import TableSource
 from ._token_ids import token_ids
 
-__all__ = ["Columns", "LineSource", "LinesInMemory", "TableSource", "opened", "opened_table", "token_ids"]
+__all__ = ["LineSource", "LinesInMemory", "TableSource", "opened", "opened_table", "token_ids"]

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from pandas.api import types
 
-from .._validation import listed
-from ._table_source import TableSource, common_dtype, refuse_duplicates, rows_per_chunk
+from .._validation import listed, refuse_duplicates
+from ._table_source import TableSource, common_dtype, rows_per_chunk
 
 __all__ = ["ArrowTable", "parquet_dataset"]
 
@@ -58,8 +58,8 @@ class ArrowTable(TableSource):
     def __init__(self, dataset: Any, name: str):
         self.name, self._dataset = name, dataset
         refuse_duplicates(dataset.schema.names, name)
-        index = _index_columns(dataset.schema)
-        self._fields = {field.name: field for field in dataset.schema if field.name not in index}
+        self._index = _index_columns(dataset.schema)
+        self._fields = {field.name: field for field in dataset.schema if field.name not in self._index}
         self.n_rows = sum(map(self._checked, self._files()))
         self.dtypes = self._whole_dtypes()
         self._check()
@@ -80,14 +80,14 @@ class ArrowTable(TableSource):
             raise _damaged(name, error) from error
         keys = _keys_of(fragment)
         expected = {name: field.type for name, field in self._fields.items() if name not in keys}
-        found = {field.name: field.type for field in schema if field.name not in _index_columns(self._dataset.schema)}
+        found = {field.name: field.type for field in schema if field.name not in self._index}
         if found != expected:
             raise ValueError(f"{name} is not as the other files of {self.name}: {_differences(found, expected)}")
         return n_rows
 
     def _whole_dtypes(self):
         """Return the dtype of every column of the whole table; those of which the schema does not say it are read for that."""
-        plain = self._frame(self._empty(list(self._fields))).dtypes.to_dict()
+        plain = self._frame(self._dataset.schema.empty_table().select(list(self._fields))).dtypes.to_dict()
         open_ones = [name for name, dtype in plain.items() if _depends_on_cells(dtype)]
         found = [frame.dtypes.to_dict() for frame in self._read(open_ones)] if open_ones else []
         for name in open_ones:
@@ -95,9 +95,6 @@ class ArrowTable(TableSource):
             with_object = any(types.is_object_dtype(dtype) for dtype in dtypes)  # booleans among which some are missing
             plain[name] = pd.BooleanDtype() if with_object else reduce(common_dtype, dtypes)
         return plain
-
-    def _empty(self, columns):
-        return self._dataset.schema.empty_table().select(columns)
 
     def _read(self, columns: list) -> Iterator[pd.DataFrame]:
         batches = self._dataset.to_batches(

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from pandas.api import types
 
-from .._validation import listed
-from ._table_source import STRINGS, TableSource, common_dtype, refuse_duplicates, rows_per_chunk
+from .._validation import listed, refuse_duplicates
+from ._table_source import STRINGS, TableSource, common_dtype, rows_per_chunk
 
 __all__ = ["CSVTable"]
 

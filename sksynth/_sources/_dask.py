@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ._table_source import TableSource, common_dtype, refuse_duplicates, rows_per_chunk
+from .._validation import refuse_duplicates
+from ._table_source import TableSource, common_dtype, rows_per_chunk
 
 __all__ = ["DaskTable"]
 

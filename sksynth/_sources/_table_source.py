@@ -10,7 +10,6 @@ import pandas as pd
 from pandas.api import types
 from pandas.api.types import union_categoricals
 
-from .._validation import listed
 from ._source import Source
 
 __all__ = ["Columns", "TableSource", "common_dtype", "rows_per_chunk"]
@@ -99,13 +98,6 @@ class Columns(Source):
     def folder(self) -> Path:  # type: ignore[override]
         """The folder of the table."""
         return self._table.folder
-
-
-def refuse_duplicates(columns: Sequence, name: str) -> None:
-    """Refuse names that two columns have."""
-    twice = sorted({column for column in columns if list(columns).count(column) > 1})
-    if twice:
-        raise ValueError(f"{name} has duplicate column names {listed(twice)}: rename them or drop the copies")
 
 
 def common_dtype(first: Any, second: Any) -> Any:
