@@ -4,6 +4,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from gzip import BadGzipFile
 from typing import Any
 
@@ -75,19 +76,25 @@ class CSVTable(TableSource):
         """Yield what pandas reads of a file; errors say which it is."""
         own = usecols if self.dtypes else None  # of all columns at first: else cells too many are not noticed
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", pd.errors.ParserWarning)
-                read = pd.read_csv(path, index_col=False, usecols=own, chunksize=chunksize, low_memory=False, **options)
-                if chunksize is None:
-                    yield read
-                    return
-                with read as frames:
-                    yield from frames
+            read = partial(pd.read_csv, path, index_col=False, usecols=own, low_memory=False, **options)
+            if chunksize is None:
+                yield _strictly(read)
+                return
+            with _strictly(partial(read, chunksize=chunksize)) as frames:
+                while (frame := _strictly(partial(next, frames, None))) is not None:
+                    yield frame
         except pd.errors.EmptyDataError:
             return
         except (pd.errors.ParserError, pd.errors.ParserWarning, zlib.error, BadGzipFile, EOFError, ValueError) as error:
             said = str(error).strip().removeprefix("Error tokenizing data. C error: ")
             raise ValueError(f"{path} cannot be read as CSV: {said}; mend that row, or write the file anew") from error
+
+
+def _strictly(call):
+    """Call what reads, and raise where it would only warn that cells are lost; whoever takes its rows may warn as ever."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return call()
 
 
 def _dtype_of(values) -> Any:
