@@ -9,9 +9,9 @@ from pandas.testing import assert_frame_equal, assert_series_equal
 from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
-from sksynth._chain import Chain, Part, evidence_of
+from sksynth._chain import Chain, Part, conditions_of, evidence_of
+from sksynth._chain._evidence import Search, sequences
 from sksynth._random import seed_sequence
-from sksynth.core import Draw, Sampler
 from sksynth.fields import Interval
 
 N = 1_500
@@ -177,14 +177,13 @@ def test_evidence_of_two_batches_is_weighed(linked):
 
 
 def test_sets_have_the_shares_of_the_network(single):
-    """Rows under a condition are those that meet it among rows that are drawn in the same order of reading."""
+    """Rows under a condition are those that meet it among rows that are drawn without one."""
     given = {"sound": ["meow", "none"], "age": Interval(0, 12), "food": "fish"}
     part = single.models_[0]._part()
     chain = Chain([part], single.batches_, [0], single.columns_)
-    first = part.first(given)
-    sampler = Sampler(part.grammar, part.weights, part.shape, first=part.runs(first))
+    sampler = part.sampler()
     n = 40_000
-    ids = sampler.draw(seed_sequence(0), range(n), Draw(first=part.runs(first)))
+    ids = sampler.draw(seed_sequence(0), range(n))
     free = part.with_free(ids, range(n), seed_sequence(0))
     drawn = chain.decode([free])
     drawn = drawn[np.all([meets(drawn[column], value) for column, value in given.items()], axis=0)]
@@ -194,7 +193,36 @@ def test_sets_have_the_shares_of_the_network(single):
         difference = shares[0].sub(shares[1], fill_value=0).abs()
         tolerance = 5 * np.sqrt(0.25 / len(drawn) + 0.25 / 5_000)  # five standard errors; particles make 5,000 of 10,000 rows
         assert difference.max() < tolerance
-    assert set(evidence_of(chain, given).columns) == set(first)
+    assert set(evidence_of(chain, given).columns) == set(part.first(given))
+
+
+def test_what_meets_sets_is_counted_up_or_drawn(single, monkeypatch):
+    """Rows under a condition are as likely where all that meets it is counted up as where particles of it are drawn."""
+    given = {"sound": ["meow", "none"], "age": Interval(0, 12), "kind": ["cat", "eel"]}
+    counted = single.sample(10_000, given=given, random_state=0)
+    monkeypatch.setattr(Search, "all", lambda *_: None)
+    drawn = single.sample(10_000, given=given, random_state=1)
+    for column in ("kind", "sound", "age"):
+        shares = [part[column].value_counts(normalize=True) for part in (counted, drawn)]
+        difference = shares[0].sub(shares[1], fill_value=0).abs()
+        assert difference.max() < 5 * np.sqrt(0.25 / 10_000 + 0.25 / 5_000)  # particles make 5,000 of 10,000 rows
+
+
+def test_sequences_that_meet_a_condition(single):
+    """They are all that the grammar allows and that have a share, with its logarithm; too many are none."""
+    part = single.models_[0]._part()
+    (condition,) = conditions_of(Chain([part], single.batches_, [0], single.columns_), {"age": Interval(0, 12)}).values()
+    run, ages = part.grammar.runs[part.places["age"].run], TABLE["age"].to_numpy(float, na_value=np.nan)
+
+    tokens, log_weights = sequences(condition, run, 1_000)
+
+    ids = single.models_[0].tokenizer_.encode(TABLE.reset_index(drop=True))[:, part.places["age"].positions]
+    found = set(map(tuple, tokens.tolist()))
+    assert len(found) == len(tokens) > 1
+    assert {tuple(row) for row in ids[(ages >= 0) & (ages <= 12)].tolist()} <= found
+    assert not found & {tuple(row) for row in ids[np.isnan(ages) | (ages > 30)].tolist()}
+    assert (log_weights <= 1e-6).all() and log_weights.max() > -1e-6
+    assert all(len(part) == 0 for part in sequences(condition, run, len(tokens) - 1))
 
 
 def test_given_rows_keep_index_and_order(model):

@@ -258,7 +258,7 @@ def test_some_runs_may_be_drawn_before_the_others(trained, first):
     expected = sampling_probabilities(*trained, 1.0, first) * N_CHUNKS * N_DRAWN
     sampler = core.Sampler(GRAMMAR, *trained, first=first)
 
-    rows = sampler.draw(np.random.SeedSequence(0), range(N_CHUNKS * N_DRAWN), core.Draw(first=first))
+    rows = sampler.draw(np.random.SeedSequence(0), range(N_CHUNKS * N_DRAWN))
 
     drawn = Counter(map(tuple, rows.tolist()))
     assert drawn.keys() <= {tuple(row) for row in SAMPLED}
@@ -272,7 +272,7 @@ def test_others_are_drawn_in_the_context_of_given_tokens(trained):
     given = np.array([[2, 3, 1, 0], [3, 1, 0, 0]], np.int32)  # month, day, both of the note
 
     def draw(tokens):
-        return sampler.draw(seed, range(N_DRAWN), core.Draw(first=first, given=tokens))
+        return sampler.draw(seed, range(N_DRAWN), core.Draw(given=tokens))
 
     rows = draw(given[np.arange(N_DRAWN) % 2])
 

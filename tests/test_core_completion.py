@@ -109,7 +109,7 @@ def test_rows_alike_in_what_is_known_are_those_of_the_sampler(trained, completer
     known = np.tile(np.isin(np.arange(4), first), (N_ROWS, 1))
     sampler, layout = core.Sampler(GRAMMAR, *trained, first=first), Layout(GRAMMAR)
     given = rows[:, [position for position in layout.positions(first) if layout.run_of_position[position] in first]]
-    expected = sampler.draw(SEED, range(N_ROWS), core.Draw(temperature, first=first, given=given))
+    expected = sampler.draw(SEED, range(N_ROWS), core.Draw(temperature, given=given))
 
     tokens, _ = completer.complete(rows, known, SEED, range(N_ROWS), temperature=temperature)
 

@@ -34,17 +34,18 @@ class Drawing:
         for batch in self.chain.route(known):
             part = self.chain.parts[batch]
             first = part.first(known)
-            steps.append((batch, first, part.sampler(first)))
+            steps.append((batch, first, part.sampler(first, alike=self.way.evidence.alike and not steps)))
             known |= set(part.places)
         return steps
 
     def ids(self, rows: range) -> list[np.ndarray]:
         """Return the token ids of some rows, batch by batch."""
-        known, ids = dict(self.way.evidence.tokens(rows, self.seed)), [None] * len(self.chain.parts)
+        first_sampler, ids = self._steps[0][-1], [None] * len(self.chain.parts)
+        known = self.way.evidence.tokens(rows if first_sampler is None else first_sampler.begun(rows), self.seed)
         for batch, first, sampler in self._steps:
             part = self.chain.parts[batch]
             ids[batch] = part.draw(sampler, rows, stream(self.seed, "batch", batch), self.way.draw, first, known)
-            known = part.take(ids[batch]) | known
+            known = {**known, **part.take(ids[batch])}
         return ids
 
     def ids_from(self, cluster: Cluster, portions: Iterable[range]) -> Iterator[list[np.ndarray]]:

@@ -2,12 +2,14 @@
 
 Where all that is given is read by one model, cell by cell, it comes first in the order of reading, and there is nothing else
 to do. A set of values says more: a value of the set is the likelier, the better what is given of the columns behind it goes
-with it. So do cells that are read by another model. There *particles* are drawn: rows of what is given and of the columns
-that models share, each weighed by the probability of what it had no choice of, and drawn from by these weights (importance
-resampling, Gordon et al. 1993). All rows then go on from such a particle.
+with it. Where all that meets the sets is few it is counted up, and drawn from by its probability. Else, and where cells are
+read by another model, *particles* are drawn: rows of what is given and of the columns that models share, each weighed by the
+probability of what it had no choice of, and drawn from by these weights (importance resampling, Gordon et al. 1993). All rows
+then go on from such a particle.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from .._random import by_block, stream
 from .._validation import listed
 from .._values import inferred
 
-BANK = 8_192  # particles from which rows are drawn that all have the same given
+BANK = 8_192  # particles from which rows are drawn that all have the same given; so much at most is counted up in their place
 BANK_ROWS = 65_536  # rows after which there are others
 EACH = 16  # particles of every row, where rows differ in what is given
 
@@ -26,6 +28,7 @@ class Evidence:
     """Nothing is given."""
 
     columns: Sequence = ()  # those whose tokens are there before any model draws
+    alike = False  # whether all rows have the same given, and one model has to know of it
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return their tokens in some rows, by column, shape (len(rows) or 1, n_tokens)."""
@@ -55,6 +58,7 @@ class Cells(Evidence):
 
     def __init__(self, tokens: dict, cells: pd.DataFrame):
         self.columns, self._tokens, self._cells = tuple(tokens), tokens, cells
+        self.alike = len(cells) == 1
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return the tokens of the cells."""
@@ -82,7 +86,7 @@ class LinkedCells(Cells):
 
     def __init__(self, search: "Search", tokens: dict, cells: pd.DataFrame):
         super().__init__(tokens, cells)
-        self._search, self.columns = search, search.columns
+        self._search, self.columns, self.alike = search, search.columns, False
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return the tokens of a particle of every row."""
@@ -106,7 +110,7 @@ class Conditions(Evidence):
     """
 
     def __init__(self, search: "Search", conditions: Mapping, batch_of: Mapping):
-        self.columns = search.columns
+        self.columns, self.alike = search.columns, len(search.batches) == 1
         self._search, self._conditions, self._batch_of = search, conditions, batch_of
         self._banks: dict[int, tuple[Mapping, np.ndarray]] = {}
 
@@ -124,9 +128,15 @@ class Conditions(Evidence):
         return {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
 
     def _bank(self, bank, seed):
+        if self._all is not None:
+            return self._all
         if bank not in self._banks:
             self._banks[bank] = self._search.particles(range(BANK), stream(seed, "bank", bank), BANK, {})
         return self._banks[bank]
+
+    @cached_property
+    def _all(self):
+        return self._search.all(BANK)
 
     def settled(self, ids: list[np.ndarray]) -> list[np.ndarray]:
         """Return ids whose cells meet the conditions."""
@@ -192,6 +202,25 @@ class Search:
             counted |= set(first)
         return known, weights
 
+    def all(self, most: int) -> tuple[Mapping, np.ndarray] | None:
+        """Return all that meets the conditions, in place of particles: tokens and log-probabilities.
+
+        None where that is more than `most`, or where several models have to know of it.
+        """
+        if len(self.batches) > 1:
+            return None
+        part, (first,) = self._parts[0], self._first
+        tokens, weights = {}, np.zeros(1)
+        for column in first:
+            condition = self._conditions[column]
+            own, log_weights = sequences(condition, part.grammar.runs[part.places[column].run], most // len(weights))
+            if not len(own):
+                return None
+            tokens = {name: np.repeat(cells, len(own), axis=0) for name, cells in tokens.items()}
+            tokens[column] = np.tile(own, (len(weights), 1))
+            weights = np.add.outer(weights, log_weights).ravel()
+        return tokens, weights + part.log_p(tokens, self._temperature)
+
     def _through(self, part, first, known, counted, lanes, seed):
         """Draw what a model has to say of columns that are not known yet.
 
@@ -217,6 +246,20 @@ class Search:
         slots = part.grammar.runs[part.places[column].run].slots
         bans = [np.where(slot.unsampled, -np.inf, 0.0).astype(np.float32) for slot in slots for _ in range(slot.repeat)]
         return lambda tokens: np.broadcast_to(bans[tokens.shape[1]], (len(tokens), len(bans[tokens.shape[1]])))
+
+
+def sequences(condition: Any, run: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return all tokens that meet a condition, and the log of the share of each that does; none if more than `most`."""
+    tokens, weights, state = np.zeros((1, 0), np.int32), np.zeros(1), np.zeros(1, int)
+    slots = [slot for slot in run.slots for _ in range(slot.repeat)]
+    for slot in slots:
+        following = np.where(slot.transitions[state] >= 0, condition.log_weights(tokens), -np.inf)
+        before, token = np.nonzero(following > -np.inf)
+        if len(token) > most:
+            return tokens[:0], weights[:0]
+        tokens = np.column_stack([tokens[before], token]).astype(np.int32)
+        weights, state = weights[before] + following[before, token], slot.transitions[state[before], token].astype(int)
+    return tokens, weights
 
 
 def phase(chain: Any, given: Any) -> list[int]:

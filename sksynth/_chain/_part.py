@@ -64,13 +64,35 @@ class Part:
         """Return the same for each of some rows, shape (n_rows, n_runs)."""
         return np.broadcast_to(self.is_first(columns), (n_rows, len(self.grammar.runs)))
 
-    def sampler(self, first: Sequence = ()) -> Any:
-        """Return what draws rows of which some columns are read first; None where there is nothing to draw."""
+    def sampler(self, first: Sequence = (), alike: bool = False) -> Any:
+        """Return what draws rows of which some columns are known; None where there is nothing to draw.
+
+        Parameters
+        ----------
+        first : sequence of column
+            Those that are known, which are read first.
+        alike : bool, default=False
+            Whether the same is known of all rows.
+        """
         from .. import core
 
+        runs = self.runs(first)
         if not self.weights:
             return None
-        return core.Sampler(self.grammar, self.weights, self.shape, first=self.runs(first))
+        if alike and core.Resampler.pays(self.grammar, runs):
+            return core.Resampler(self.grammar, self.weights, self.shape, runs)
+        return core.Sampler(self.grammar, self.weights, self.shape, first=runs, given=runs)
+
+    def log_p(self, known: Mapping, temperature: float) -> np.ndarray:
+        """Return the log-probability of tokens of some columns, shape (n_rows, n_tokens) each, where they are read first."""
+        from .. import core
+
+        first = self.first(known)
+        tokens = np.concatenate([known[column] for column in first], axis=1)
+        blocks = range(-(-len(tokens) // core.BLOCK_ROWS))
+        how = core.Draw(temperature, given=tokens)
+        found = self.sampler(first).begin(np.random.SeedSequence(0), blocks, how, tokens.shape[1])[1]  # nothing is drawn
+        return found.ravel()[: len(tokens)]
 
     @cached_property
     def completer(self) -> Any:
@@ -84,7 +106,7 @@ class Part:
 
         Parameters
         ----------
-        sampler : core.Sampler
+        sampler : core.Sampler or core.Resampler
             Of `sampler`, for the same `first`.
         rows : range
             Numbers of the rows in an endless sample.
@@ -92,14 +114,15 @@ class Part:
         how : core.Draw
         first : sequence of column
             Those that are read first.
-        known : mapping of column to ndarray, shape (len(rows) or 1, n_tokens)
-            With their tokens.
+        known : mapping of column to ndarray, shape (n_rows or 1, n_tokens)
+            With their tokens, in the rows that the sampler begins for these.
         """
         if sampler is None:
             return self.with_free(np.empty((len(rows), 0), np.int32), rows, seed)
         if first:
-            parts = [np.broadcast_to(known[column], (len(rows), known[column].shape[1])) for column in first]
-            how = replace(how, first=self.runs(first), given=np.concatenate(parts, axis=1), start=rows.start)
+            numbers = sampler.begun(rows)
+            parts = [np.broadcast_to(known[column], (len(numbers), known[column].shape[1])) for column in first]
+            how = replace(how, given=np.concatenate(parts, axis=1), start=numbers.start)
         return self.with_free(sampler.draw(stream(seed, "tokens"), rows, how), rows, seed)
 
     def with_free(self, tokens: np.ndarray, rows: range, seed: np.random.SeedSequence) -> np.ndarray:

@@ -8,9 +8,11 @@ from ._callbacks import callback_error, release, split_callbacks  # noqa: E402
 from ._completion import Completer  # noqa: E402
 from ._dp_sgd import Mechanism, train_privately  # noqa: E402
 from ._growth import fitted_to, grown_weights  # noqa: E402
+from ._resampling import Resampler  # noqa: E402
 from ._run import EpochState, Progress, Run  # noqa: E402
 from ._sampling import Draw, Sampler  # noqa: E402
 from ._scoring import log_likelihood  # noqa: E402
+from ._steps import BLOCK_ROWS  # noqa: E402
 from ._training import (  # noqa: E402
     Settings,
     check_weights,
@@ -22,11 +24,13 @@ from ._training import (  # noqa: E402
 )
 
 __all__ = [
+    "BLOCK_ROWS",
     "Completer",
     "Draw",
     "EpochState",
     "Mechanism",
     "Progress",
+    "Resampler",
     "Run",
     "Sampler",
     "Settings",

@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from .._grammar import MISSING, Grammar
 from ._layout import Layout
-from ._quiet import n_threads
+from ._quiet import controller, n_threads
 from ._steps import BLOCK_ROWS, MOST_OVER, Head, Steps, pick, uniform_numbers
 
 TILE = 16  # rows of every matrix product
@@ -82,7 +81,6 @@ class Completer:
         self._transitions, self._first_transition = _joined([table.ravel() for table in transitions])
         self._ends, self._first_state = _joined([self._steps.heads[slot].ends for slot in range(len(transitions))])
         self._first_token = self._steps.first_token
-        self._blas = ThreadpoolController()
 
     def complete(
         self,
@@ -179,7 +177,7 @@ class Completer:
         together = min(max(len(blocks) // n_threads(), 1), MOST_BLOCKS)
         bounds = [max(block * BLOCK_ROWS - rows.start, 0) for block in blocks[::together]]
         parts = [slice(*pair) for pair in zip(bounds, [*bounds[1:], len(rows)], strict=True)] if len(rows) else []
-        with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads()) as pool:
+        with controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads()) as pool:
             list(pool.map(function, parts))
 
     def _uniform(self, seed, numbers):

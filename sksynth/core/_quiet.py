@@ -6,6 +6,9 @@ import sys
 import tempfile
 import traceback
 from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
@@ -68,6 +71,12 @@ def _granted() -> int:
     """Return the threads that joblib, Dask or Ray grant a worker, or the user this process; 0 where nothing is said."""
     said = os.environ.get("OMP_NUM_THREADS", "")
     return int(said) if said.isdecimal() else 0
+
+
+@cache
+def controller() -> ThreadpoolController:
+    """Return what limits the threads of numpy's matrix products: to look for their libraries takes longer than a few rows."""
+    return ThreadpoolController()
 
 
 def n_threads() -> int:

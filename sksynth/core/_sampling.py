@@ -5,17 +5,19 @@ Nothing is traced, so that a few rows cost little and a million no more than the
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from .._grammar import Grammar
 from ._layout import Layout
-from ._quiet import n_threads
+from ._quiet import controller, n_threads
 from ._steps import BLOCK_ROWS, MOST_OVER, Steps, pick, uniform_numbers
+
+LEAST_LOG = -1e9  # of the share of a token that is given, where nothing says so
 
 
 class _Place(NamedTuple):
@@ -43,10 +45,8 @@ class Draw:
         Draw among so many of the likeliest tokens only.
     top_p : float, default=None
         Draw among the likeliest tokens only that have this probability together.
-    first : sequence of int, default=()
-        Runs of the grammar that are read before all others.
     given : ndarray of int, default=None
-        Their tokens, in their order, shape (n_rows, n_given), or (1, n_given) for all rows. None: they are drawn.
+        The tokens that are read first, shape (n_rows, n_given), or (1, n_given) for all rows. None: they are drawn.
     start : int, default=0
         Number of the row that the first of these is for.
     allowed : callable, default=None
@@ -58,7 +58,6 @@ class Draw:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
-    first: tuple[int, ...] = ()
     given: np.ndarray | None = None
     start: int = 0
     allowed: Callable | None = None
@@ -78,6 +77,22 @@ class Draw:
 UNCHANGED = Draw()
 
 
+class _Work(NamedTuple):
+    """Blocks of rows that are drawn beside each other, and the arrays that are written to."""
+
+    how: Draw
+    blocks: range
+    uniform: np.ndarray  # shape (n_blocks, n_times, BLOCK_ROWS)
+    tokens: np.ndarray  # by time of reading, shape (n_blocks, BLOCK_ROWS, n_times)
+    stop: int  # the time up to which all rows of a block are read together
+    log_p: np.ndarray | None  # of what was read so far, shape (n_blocks, BLOCK_ROWS); None: not asked for
+
+    def rows(self, index=None):
+        """Return the numbers of the rows of one block, or of all."""
+        blocks = self.blocks if index is None else self.blocks[index : index + 1]
+        return np.arange(blocks.start * BLOCK_ROWS, blocks.stop * BLOCK_ROWS)
+
+
 class Sampler:
     """Draws rows from trained weights.
 
@@ -89,64 +104,159 @@ class Sampler:
     shape : NetworkShape
     first : sequence of int, default=()
         Runs that are read before all others.
+    given : sequence of int, default=()
+        Runs that are never drawn: their tokens may be such as never are.
     """
 
-    def __init__(self, grammar: Grammar, weights: dict, shape, first: Sequence[int] = ()):
-        layout = Layout(grammar)
-        self._steps = Steps(layout, weights, shape)
-        self._positions = layout.positions(first)
-        self._places = list(_places(layout, self._steps, self._positions))
-        self._blas = ThreadpoolController()
+    def __init__(self, grammar: Grammar, weights: dict, shape, first: Sequence[int] = (), given: Sequence[int] = ()):
+        self._layout = Layout(grammar)
+        self._steps = Steps(self._layout, weights, shape)
+        self._set_order(first, given)
+
+    def _set_order(self, first, given):
+        self.positions = self._layout.positions(first)
+        is_given = np.isin(self._layout.run_of_position, given)
+        self._places = list(_places(self._layout, self._steps, self.positions, is_given))
 
     def draw(self, seed: np.random.SeedSequence, rows: range, how: Draw = UNCHANGED) -> np.ndarray:
         """Draw some rows of an endless sample: token ids of shape (n_rows, n_positions), int32.
 
         Every block of rows has a stream of its own, so that a row does not depend on which others are asked for.
         """
-        blocks = range(rows.start // BLOCK_ROWS, -(-rows.stop // BLOCK_ROWS))
+        blocks = blocks_of(rows, BLOCK_ROWS)
+        work = self._work(seed, blocks, how, stop=len(self._places))
+        self._in_threads(work)
+        return self._rows(work.tokens, rows, BLOCK_ROWS)
+
+    @staticmethod
+    def begun(rows: range) -> range:
+        """Return the numbers of the rows that are begun for some rows: the same."""
+        return rows
+
+    def ordered(self, first: Sequence[int], given: Sequence[int] = ()) -> "Sampler":
+        """Return what draws rows in another order, see the constructor."""
+        other = copy(self)
+        other._set_order(first, given)
+        return other
+
+    def begin(self, seed: np.random.SeedSequence, blocks: range, how: Draw, n_times: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the first tokens of whole blocks of rows.
+
+        Parameters
+        ----------
+        seed : SeedSequence
+        blocks : range
+            Their numbers.
+        how : Draw
+        n_times : int
+            How many tokens.
+
+        Returns
+        -------
+        tokens : ndarray of int32, shape (n_blocks * BLOCK_ROWS, n_times)
+            In the order of reading.
+        log_p : ndarray of float, shape (n_blocks, BLOCK_ROWS)
+            Logarithm of their probability, of those that are given too.
+        """
+        work = self._work(seed, blocks, how, n_times, weighed=True)
+        self._in_threads(work)
+        return work.tokens[:, :, :n_times].reshape(-1, n_times), work.log_p
+
+    def finish(self, seed: np.random.SeedSequence, blocks: range, how: Draw, choose: Callable, n_chosen: int) -> np.ndarray:
+        """Read the given tokens of whole blocks of rows, and draw the rest of some of each.
+
+        Parameters
+        ----------
+        seed, blocks
+            See `begin`.
+        how : Draw
+            With what is given.
+        choose : callable
+            ``choose(index, log_p)`` returns which rows of a block go on; `log_p` has the logarithms of the probabilities of
+            their given tokens, shape (BLOCK_ROWS,). Called in several threads.
+        n_chosen : int
+            How many.
+
+        Returns
+        -------
+        tokens : ndarray of int32, shape (n_blocks * n_chosen, n_positions)
+        """
+        work = self._work(seed, blocks, how, how.given.shape[1], weighed=True)
+        tokens = np.empty((len(blocks), n_chosen, len(self._places)), np.int32)
+
+        def go_on(index, lanes):
+            rows = choose(index, work.log_p[index])
+            tokens[index] = work.tokens[index, rows]
+            uniform, numbers = work.uniform[index][:, rows], work.rows(index)[rows]
+            self._read_rows(work.stop, lanes.descend(rows), tokens[index], uniform, how, numbers)
+
+        self._in_threads(work, go_on)
+        return self._rows(tokens, range(len(blocks) * n_chosen), n_chosen)
+
+    def _work(self, seed, blocks, how, stop, weighed=False):
         uniform = np.stack([uniform_numbers(seed, block, len(self._places)) for block in blocks])
-        tokens = np.empty((len(blocks), BLOCK_ROWS, len(self._places)), np.int32)
-        with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads()) as pool:
-            time, trunk, starts = self._draw_trunk(tokens, uniform, how, blocks)
+        log_p = np.zeros((len(blocks), BLOCK_ROWS)) if weighed else None
+        return _Work(how, blocks, uniform, np.empty((*uniform.shape[::2], len(self._places)), np.int32), stop, log_p)
 
-            def draw(block, start, tokens, uniform):
-                self._draw_block(time, trunk.descend(*start, fill=True), tokens, uniform, how, block * BLOCK_ROWS)
+    def _in_threads(self, work, then=lambda index, lanes: None):
+        """Read all blocks as far as their rows are read together; call ``then(index, lanes)`` of each."""
+        with controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads()) as pool:
+            time, trunk, starts = self._draw_trunk(work)
 
-            list(pool.map(draw, blocks, starts, tokens, uniform))
-        first = blocks.start * BLOCK_ROWS
-        read = tokens.reshape(-1, len(self._places))[rows.start - first : rows.stop - first]
-        return read if (self._positions[1:] > self._positions[:-1]).all() else read[:, np.argsort(self._positions)]
+            def draw(index, start):
+                lanes = trunk.descend(*start, fill=True)
+                parts = work.tokens[index], work.uniform[index], work.how, work.rows(index)
+                log_p = None if work.log_p is None else work.log_p[index]
+                then(index, self._read_rows(time, lanes, *parts, work.stop, log_p))
 
-    def _draw_trunk(self, tokens, uniform, how, blocks):
+            list(pool.map(draw, range(len(work.blocks)), starts))
+
+    def _rows(self, tokens, rows, n_rows):
+        """Return some rows of blocks of so many, in the order of the grammar."""
+        start = rows.start // n_rows * n_rows
+        read = tokens.reshape(-1, len(self._places))[rows.start - start : rows.stop - start]
+        return read if (self.positions[1:] > self.positions[:-1]).all() else read[:, np.argsort(self.positions)]
+
+    def _draw_trunk(self, work):
         """Draw the first tokens of all blocks: as long as rows differ in few ways, each way is computed once.
 
         Returns the time from which every block goes on alone, the lanes then, and for each block how it descends from them.
         """
-        lanes, way = self._steps.lanes(), np.zeros(tokens.shape[:2], int)
+        lanes, way, tokens = self._steps.lanes(), np.zeros(work.tokens.shape[:2], int), work.tokens
         for time, place in enumerate(self._places):
-            if (lanes.ends(place) >= 0).all() or len(tokens) == 1 or how.allowed is not None:
+            if (lanes.ends(place) >= 0).all() or len(tokens) == 1 or work.how.allowed is not None:
                 return time, lanes, list(zip(way, strict=True))
-            tokens[:, :, time] = self._next_of_ways(lanes, place, way, uniform[:, time], how, time, blocks)
+            tokens[:, :, time] = self._next_of_ways(lanes, place, way, time, work)
             token, n_tokens = tokens[:, :, time], place.head.shape[1]
             ways, next_way = np.unique(way * n_tokens + token, return_inverse=True)
-            if len(ways) > BLOCK_ROWS or time + 1 == len(self._places):
+            if len(ways) > BLOCK_ROWS or time + 1 == work.stop:
                 return time + 1, lanes, list(zip(way, token, repeat(place)))
             lanes = lanes.descend(ways // n_tokens, ways % n_tokens, place, fill=True)
             way = next_way.reshape(way.shape)
 
-    def _next_of_ways(self, lanes, place, way, uniform, how, time, blocks):
+    def _next_of_ways(self, lanes, place, way, time, work):
         """Return the next token of every row of all blocks, shape (n_blocks, BLOCK_ROWS); `way` is the lane of each."""
-        given = how.tokens_at(time, np.arange(blocks.start * BLOCK_ROWS, blocks.stop * BLOCK_ROWS))
-        if given is not None:
+        given = work.how.tokens_at(time, work.rows())
+        if given is not None and work.log_p is None:
             self._read(lanes, place)
             return given.reshape(way.shape)
-        cumulative = self._cumulative(lanes, place, how)
-        return np.stack([pick(cumulative[own], block) for own, block in zip(way, uniform, strict=True)])
+        logits = self._logits(lanes, place, work.how)
+        said = None if given is None else logits[way, given.reshape(way.shape)]
+        weights = np.exp(logits, out=logits)
+        if given is None:
+            cumulative = np.cumsum(weights, axis=1)
+            token = np.stack([pick(cumulative[own], block) for own, block in zip(way, work.uniform[:, time], strict=True)])
+        else:
+            token = given.reshape(way.shape)
+        if work.log_p is not None:
+            said = np.log(weights[way, token]) if said is None else said
+            work.log_p[:] += np.maximum(said - np.log(weights.sum(axis=1))[way], LEAST_LOG)
+        return token
 
-    def _draw_block(self, time, lanes, tokens, uniform, how, first_row):
-        """Draw the rest of a block in place; rows that are at their end are left out as soon as they are many."""
-        going = np.arange(BLOCK_ROWS)
-        for now, place in enumerate(self._places[time:], start=time):
+    def _read_rows(self, time, lanes, tokens, uniform, how, numbers, stop=None, log_p=None):
+        """Draw tokens of rows from a time on, in place; rows that are at their end are left out as soon as they are many."""
+        going = np.arange(len(numbers))
+        for now, place in enumerate(self._places[time:stop], start=time):
             ends = lanes.ends(place)
             over = ends >= 0
             if over.mean() > MOST_OVER or over.all():
@@ -154,18 +264,25 @@ class Sampler:
                 going, lanes = going[~over], lanes.descend(np.flatnonzero(~over))
                 if not len(going):
                     break
-            given = how.tokens_at(now, going + first_row)
-            if given is None:
-                allowed = None if how.allowed is None else how.allowed(now, tokens[going, :now], going + first_row)
-                lanes.token = pick(self._cumulative(lanes, place, how, allowed), uniform[now, going])
-            else:
+            given = how.tokens_at(now, numbers[going])
+            if given is not None and log_p is None:
                 self._read(lanes, place)
                 lanes.token = given
+            else:
+                allowed = None if how.allowed is None else how.allowed(now, tokens[going, :now], numbers[going])
+                logits = self._logits(lanes, place, how, allowed)
+                if given is None:
+                    lanes.token, own = _drawn(logits, uniform[now, going], log_p is not None)
+                else:
+                    lanes.token, own = given, _log_shares(logits, given)
+                if log_p is not None:
+                    log_p[going] += own
             tokens[going, now] = lanes.token
             lanes.state = place.transitions[lanes.state, lanes.token]
+        return lanes
 
-    def _cumulative(self, lanes, place, how, allowed=None):
-        """Read the lanes' last tokens and return the cumulative weights of the next, shape (n_lanes, n_tokens)."""
+    def _logits(self, lanes, place, how, allowed=None):
+        """Read the lanes' last tokens and return logits of the next, whose exponentials are finite; (n_lanes, n_tokens)."""
         logits = np.matmul(self._read(lanes, place), place.head, out=lanes.logits(place.head.shape[1]))
         logits += place.logits if len(place.logits) == 1 else place.logits.take(lanes.state, axis=0)
         if allowed is not None:
@@ -174,13 +291,35 @@ class Sampler:
             logits -= logits.max(axis=1, keepdims=True)
             logits /= np.float32(max(how.temperature, 1e-6))
         _keep_likeliest(logits, how)
-        return np.cumsum(np.exp(logits, out=logits), axis=1, out=logits)
+        return logits
 
     def _read(self, lanes, place):
         """Read the lanes' last tokens at a place, in every layer; return the last one's output."""
         for gate, inputs in enumerate(place.inputs):
             np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
         return self._steps.take(lanes, None if place.first_said is None else lanes.token + place.first_said)
+
+
+def blocks_of(rows: range, n_rows: int) -> range:
+    """Return the numbers of the blocks of so many rows in which some rows lie."""
+    return range(rows.start // n_rows, -(-rows.stop // n_rows))
+
+
+def _drawn(logits, uniform, weighed):
+    """Return a token for each row, and, where that is asked for, the logarithms of their shares; logits are written over."""
+    cumulative = np.cumsum(np.exp(logits, out=logits), axis=1, out=logits)
+    token = pick(cumulative, uniform)
+    if not weighed:
+        return token, None
+    lanes = np.arange(len(token))
+    before = np.where(token > 0, cumulative[lanes, token - 1], 0.0)
+    return token, np.log((cumulative[lanes, token] - before) / cumulative[:, -1])
+
+
+def _log_shares(logits, token):
+    """Return the logarithms of the shares of given tokens; logits are written over."""
+    said = logits[np.arange(len(token)), token]
+    return np.maximum(said - np.log(np.exp(logits, out=logits).sum(axis=1)), LEAST_LOG)
 
 
 def _keep_likeliest(logits, how):
@@ -198,7 +337,7 @@ def _keep_likeliest(logits, how):
         logits[logits < least] = -np.inf
 
 
-def _places(layout: Layout, steps: Steps, positions) -> Iterator[_Place]:
+def _places(layout: Layout, steps: Steps, positions, given) -> Iterator[_Place]:
     """Yield the look-ups of every time of the reading order, blocks without their padding."""
     grammar, order, tables = layout.grammar, layout.grammar.slot_of_position[positions], {}
 
@@ -211,8 +350,11 @@ def _places(layout: Layout, steps: Steps, positions) -> Iterator[_Place]:
             tables[before, slot] = np.ascontiguousarray(own + spoken, np.float32)
         return tables[before, slot]
 
-    for before, slot, starts in zip([None, *order[:-1]], order, grammar.run_starts[positions], strict=True):
+    for before, slot, starts, is_given in zip(
+        [None, *order[:-1]], order, grammar.run_starts[positions], given[positions], strict=True
+    ):
         head, transitions = steps.heads[slot], grammar.slots[slot].transitions
         ends = head.ends if slot == order[-1] else np.full(len(transitions), -1)
         first_said = None if before is None else steps.first_token[before]
-        yield _Place(first_said, inputs(before, slot), head.kernel, head.drawn, head.safe, transitions, bool(starts), ends)
+        logits = head.logits if is_given else head.drawn
+        yield _Place(first_said, inputs(before, slot), head.kernel, logits, head.safe, transitions, bool(starts), ends)
