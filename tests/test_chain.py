@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
 from sksynth._chain import Chain, Part, conditions_of, evidence_of
-from sksynth._chain._evidence import Search, sequences
+from sksynth._chain._evidence import Search
 from sksynth._random import seed_sequence
 from sksynth.fields import Interval
 
@@ -196,12 +196,13 @@ def test_sets_have_the_shares_of_the_network(single):
     assert set(evidence_of(chain, given).columns) == set(part.first(given))
 
 
-def test_what_meets_sets_is_counted_up_or_drawn(single, monkeypatch):
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 2.0])
+def test_what_meets_sets_is_counted_up_or_drawn(single, monkeypatch, temperature):
     """Rows under a condition are as likely where all that meets it is counted up as where particles of it are drawn."""
     given = {"sound": ["meow", "none"], "age": Interval(0, 12), "kind": ["cat", "eel"]}
-    counted = single.sample(10_000, given=given, random_state=0)
-    monkeypatch.setattr(Search, "all", lambda *_: None)
-    drawn = single.sample(10_000, given=given, random_state=1)
+    counted = single.sample(10_000, given=given, temperature=temperature, random_state=0)
+    monkeypatch.setattr(Search, "counted_up", lambda *_: None)
+    drawn = single.sample(10_000, given=given, temperature=temperature, random_state=1)
     for column in ("kind", "sound", "age"):
         shares = [part[column].value_counts(normalize=True) for part in (counted, drawn)]
         difference = shares[0].sub(shares[1], fill_value=0).abs()
@@ -212,9 +213,9 @@ def test_sequences_that_meet_a_condition(single):
     """They are all that the grammar allows and that have a share, with its logarithm; too many are none."""
     part = single.models_[0]._part()
     (condition,) = conditions_of(Chain([part], single.batches_, [0], single.columns_), {"age": Interval(0, 12)}).values()
-    run, ages = part.grammar.runs[part.places["age"].run], TABLE["age"].to_numpy(float, na_value=np.nan)
+    ages = TABLE["age"].to_numpy(float, na_value=np.nan)
 
-    tokens, log_weights = sequences(condition, run, 1_000)
+    tokens, log_weights = condition.sequences(1_000)
 
     ids = single.models_[0].tokenizer_.encode(TABLE.reset_index(drop=True))[:, part.places["age"].positions]
     found = set(map(tuple, tokens.tolist()))
@@ -222,7 +223,7 @@ def test_sequences_that_meet_a_condition(single):
     assert {tuple(row) for row in ids[(ages >= 0) & (ages <= 12)].tolist()} <= found
     assert not found & {tuple(row) for row in ids[np.isnan(ages) | (ages > 30)].tolist()}
     assert (log_weights <= 1e-6).all() and log_weights.max() > -1e-6
-    assert all(len(part) == 0 for part in sequences(condition, run, len(tokens) - 1))
+    assert all(len(part) == 0 for part in condition.sequences(len(tokens) - 1))
 
 
 def test_given_rows_keep_index_and_order(model):

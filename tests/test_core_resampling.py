@@ -1,6 +1,7 @@
 """Promises of drawing rows of which some columns are given, on tiny networks of random weights."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,21 +91,41 @@ def test_a_row_does_not_depend_on_which_others_are_drawn(trained):
     assert np.array_equal(some[0][100:300], some[1])
 
 
-def test_log_probabilities_of_what_is_begun(trained):
+def test_log_probabilities_of_what_is_begun(trained, probability):
     """The first tokens of rows have the probability of all rows that begin so, drawn or given, many alike or each alone."""
-    sampler = core.Sampler(GRAMMAR, *trained)
-    for blocks, how in [
-        (range(3), core.Draw()),
-        (range(1), core.Draw(given=np.array([[3]], np.int32))),
-        (range(2, 3), core.Draw()),
-    ]:
+    sampler, beginnings = core.Sampler(GRAMMAR, *trained), {}
+    for row, one in zip(map(tuple, ROWS[:, :4].tolist()), probability, strict=True):
+        beginnings[row] = beginnings.get(row, 0.0) + one
+    for blocks, tokens in [(range(3), None), (range(1), [[3]]), (range(2, 3), None), (range(2), [[3, 2, 2, 0], [0, 3, 1, 1]])]:
+        how = core.Draw(given=None if tokens is None else np.array(tokens, np.int32))
         tokens, log_p = sampler.begin(SEED, blocks, how, 4)
-        likelihood = np.exp(core.log_likelihood(GRAMMAR, *trained, ROWS).astype(float))
-        begin = {}
-        for row, one in zip(map(tuple, ROWS[:, :4].tolist()), likelihood, strict=True):
-            begin[row] = begin.get(row, 0.0) + one
-        expected = np.log([begin[row] for row in map(tuple, tokens.tolist())])
+        expected = np.log([beginnings[row] for row in map(tuple, tokens.tolist())])
         np.testing.assert_allclose(expected, log_p.ravel(), atol=1e-3)
+
+
+def test_log_probabilities_do_not_depend_on_which_blocks_are_begun():
+    """They are the same to the bit for blocks begun together, as long as their rows are alike, and for each alone."""
+    wide = [compile_slots([name], [60], lambda *_: 0) for name in "abcd"]
+    trained = network(Grammar(tuple(wide)), 1)
+    sampler, blocks = core.Sampler(Grammar(tuple(wide)), *trained), range(12)
+    together = sampler.begin(SEED, blocks, core.Draw(), 4)
+    alone = [sampler.begin(SEED, range(block, block + 1), core.Draw(), 4) for block in blocks]
+    assert np.array_equal(together[0], np.concatenate([tokens for tokens, _ in alone]))
+    assert np.array_equal(together[1], np.concatenate([log_p for _, log_p in alone]))
+
+
+@pytest.mark.parametrize("how", [core.Draw(top_k=1), core.Draw(top_p=0.01)])
+def test_what_is_given_is_never_cut_off(trained, how):
+    """Which of several given tokens go on does not depend on whether they are among the likeliest: they are no draws."""
+    sampler = core.Resampler(GRAMMAR, *trained, (FLAG,))
+    tokens = (np.arange(sampler.begun(range(4_000)).stop) % 3)[:, None].astype(np.int32)
+    rows = sampler.draw(SEED, range(4_000), replace(how, given=tokens))
+    log_q = [
+        core.Sampler(GRAMMAR, *trained, (FLAG,), (FLAG,)).begin(SEED, range(1), replace(how, given=t), 1)[1]
+        for t in tokens[:3, None]
+    ]
+    assert set(rows[:, 3]) == {0, 1, 2}
+    np.testing.assert_allclose(np.exp([one[0, 0] for one in log_q]).sum(), 1.0, rtol=1e-4)
 
 
 def test_tokens_that_are_never_drawn_may_be_given():

@@ -1,11 +1,10 @@
 """Evidence: what is given of the rows that are drawn, and what it says of the columns that it reaches the others through.
 
-Where all that is given is read by one model, cell by cell, it comes first in the order of reading, and there is nothing else
-to do. A set of values says more: a value of the set is the likelier, the better what is given of the columns behind it goes
-with it. Where all that meets the sets is few it is counted up, and drawn from by its probability. Else, and where cells are
-read by another model, *particles* are drawn: rows of what is given and of the columns that models share, each weighed by the
-probability of what it had no choice of, and drawn from by these weights (importance resampling, Gordon et al. 1993). All rows
-then go on from such a particle.
+Where all that is given is read by one model, cell by cell, it comes first in the order of reading. A set of values says more:
+a value of the set is the likelier, the better what is given of the columns behind it goes with it. Where all that meets the
+sets is few it is counted up, and drawn from by its probability. Else, and where cells are read by another model, *particles*
+are drawn: rows of what is given and of the columns that models share, each weighed by the probability of what it had no choice
+of, and drawn from by these weights (importance resampling, Gordon et al. 1993). All rows then go on from such a particle.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -54,11 +53,12 @@ class Cells(Evidence):
     tokens : dict of column to ndarray, shape (n_rows or 1, n_tokens)
     cells : DataFrame, shape (n_rows or 1, n_columns)
         As they are returned; those of columns that are not modelled too.
+    alike : bool, default=False
+        Whether they are the same for all rows.
     """
 
-    def __init__(self, tokens: dict, cells: pd.DataFrame):
-        self.columns, self._tokens, self._cells = tuple(tokens), tokens, cells
-        self.alike = len(cells) == 1
+    def __init__(self, tokens: dict, cells: pd.DataFrame, alike: bool = False):
+        self.columns, self._tokens, self._cells, self.alike = tuple(tokens), tokens, cells, alike
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return the tokens of the cells."""
@@ -86,7 +86,7 @@ class LinkedCells(Cells):
 
     def __init__(self, search: "Search", tokens: dict, cells: pd.DataFrame):
         super().__init__(tokens, cells)
-        self._search, self.columns, self.alike = search, search.columns, False
+        self._search, self.columns = search, search.columns
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return the tokens of a particle of every row."""
@@ -128,15 +128,15 @@ class Conditions(Evidence):
         return {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
 
     def _bank(self, bank, seed):
-        if self._all is not None:
-            return self._all
+        if self._counted_up is not None:
+            return self._counted_up
         if bank not in self._banks:
             self._banks[bank] = self._search.particles(range(BANK), stream(seed, "bank", bank), BANK, {})
         return self._banks[bank]
 
     @cached_property
-    def _all(self):
-        return self._search.all(BANK)
+    def _counted_up(self):
+        return self._search.counted_up(BANK)
 
     def settled(self, ids: list[np.ndarray]) -> list[np.ndarray]:
         """Return ids whose cells meet the conditions."""
@@ -202,7 +202,7 @@ class Search:
             counted |= set(first)
         return known, weights
 
-    def all(self, most: int) -> tuple[Mapping, np.ndarray] | None:
+    def counted_up(self, most: int) -> tuple[Mapping, np.ndarray] | None:
         """Return all that meets the conditions, in place of particles: tokens and log-probabilities.
 
         None where that is more than `most`, or where several models have to know of it.
@@ -212,8 +212,7 @@ class Search:
         part, (first,) = self._parts[0], self._first
         tokens, weights = {}, np.zeros(1)
         for column in first:
-            condition = self._conditions[column]
-            own, log_weights = sequences(condition, part.grammar.runs[part.places[column].run], most // len(weights))
+            own, log_weights = self._conditions[column].sequences(most // len(weights))
             if not len(own):
                 return None
             tokens = {name: np.repeat(cells, len(own), axis=0) for name, cells in tokens.items()}
@@ -246,20 +245,6 @@ class Search:
         slots = part.grammar.runs[part.places[column].run].slots
         bans = [np.where(slot.unsampled, -np.inf, 0.0).astype(np.float32) for slot in slots for _ in range(slot.repeat)]
         return lambda tokens: np.broadcast_to(bans[tokens.shape[1]], (len(tokens), len(bans[tokens.shape[1]])))
-
-
-def sequences(condition: Any, run: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return all tokens that meet a condition, and the log of the share of each that does; none if more than `most`."""
-    tokens, weights, state = np.zeros((1, 0), np.int32), np.zeros(1), np.zeros(1, int)
-    slots = [slot for slot in run.slots for _ in range(slot.repeat)]
-    for slot in slots:
-        following = np.where(slot.transitions[state] >= 0, condition.log_weights(tokens), -np.inf)
-        before, token = np.nonzero(following > -np.inf)
-        if len(token) > most:
-            return tokens[:0], weights[:0]
-        tokens = np.column_stack([tokens[before], token]).astype(np.int32)
-        weights, state = weights[before] + following[before, token], slot.transitions[state[before], token].astype(int)
-    return tokens, weights
 
 
 def phase(chain: Any, given: Any) -> list[int]:
@@ -296,7 +281,7 @@ def evidence_of(chain: Any, given: Any, temperature: float = 1.0) -> Evidence:
         tokens = {column: own for found, _ in parts for column, own in found.items()}
         cells, search = pd.concat([own for _, own in parts], axis=1), Search(chain, set(tokens), {}, temperature)
         if len(search.batches) == 1:
-            return Cells(tokens, cells)
+            return Cells(tokens, cells, alike=not is_frame)
         if is_frame:
             return LinkedCells(search, tokens, cells)
     conditions = conditions_of(chain, given)

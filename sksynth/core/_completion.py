@@ -13,7 +13,7 @@ import numpy as np
 
 from .._grammar import MISSING, Grammar
 from ._layout import Layout
-from ._quiet import controller, n_threads
+from ._quiet import n_threads, products_alone
 from ._steps import BLOCK_ROWS, MOST_OVER, Head, Steps, pick, uniform_numbers
 
 TILE = 16  # rows of every matrix product
@@ -129,7 +129,7 @@ class Completer:
         tokens : ndarray of int32, shape (n_rows, n_positions)
         log_weights : ndarray of float, shape (n_rows,)
             Logarithm of the probability that the network gives to the tokens known and, at each guided position, of the
-            mean of what the guide multiplies with; at temperature 1, tokens included that are never drawn.
+            mean of what the guide multiplies with; at that temperature, tokens included that are never drawn.
         """
         weighed = np.ones(len(self._grammar.runs), bool) if weighed is None else weighed
         how = _How(np.float32(max(temperature, 1e-6)), guided or {}, weighed, only_first, present)
@@ -177,7 +177,7 @@ class Completer:
         together = min(max(len(blocks) // n_threads(), 1), MOST_BLOCKS)
         bounds = [max(block * BLOCK_ROWS - rows.start, 0) for block in blocks[::together]]
         parts = [slice(*pair) for pair in zip(bounds, [*bounds[1:], len(rows)], strict=True)] if len(rows) else []
-        with controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads()) as pool:
+        with products_alone(), ThreadPoolExecutor(n_threads()) as pool:
             list(pool.map(function, parts))
 
     def _uniform(self, seed, numbers):
@@ -217,7 +217,7 @@ class Completer:
         for question in self._walk(self._plan(known, how), tokens):
             rows, positions = question.rows, question.positions
             if question.kind == FORCED:
-                log_weights[rows] += _log_likelihood(question, tokens[rows, positions])
+                log_weights[rows] += _log_likelihood(question, tokens[rows, positions], how.temperature)
             elif question.kind == DRAWN:
                 barred = how.present & self._grammar.run_starts[positions]
                 tokens[rows, positions] = _drawn(question, uniform[question.time, rows], how.temperature, barred)
@@ -302,12 +302,13 @@ def _groups(keys):
             yield int(keys[own[0]]), own
 
 
-def _log_likelihood(question, tokens):
+def _log_likelihood(question, tokens, temperature):
     """Return the logarithm of the probability of a token for each row."""
     logits = question.scores
     logits += question.head.logits[question.state]
+    logits /= temperature
     said = logits[np.arange(len(tokens)), tokens].astype(float)
-    if question.head.safe:
+    if question.head.safe and temperature == 1:
         return said - np.log(np.exp(logits, out=logits).sum(axis=1, dtype=float))
     return said - _log_sum(logits)
 
@@ -326,9 +327,9 @@ def _drawn(question, uniform, temperature, barred):
 def _guided(question, guide, uniform, temperature):
     """Return a token for each row, drawn from what network and guide say, and the row's logarithmic weight."""
     logits = question.scores + question.head.logits[question.state]
-    weights = _log_sum(logits + guide) - _log_sum(logits)
     logits -= logits.max(axis=1, keepdims=True)
     logits /= temperature
+    weights = _log_sum(logits + guide) - _log_sum(logits)
     logits = np.where(np.isneginf(weights)[:, None], logits, logits + guide)
     logits -= logits.max(axis=1, keepdims=True)
     return pick(np.cumsum(np.exp(logits, dtype=np.float32), axis=1), uniform), weights

@@ -5,8 +5,10 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
+from threading import Lock
 
 from threadpoolctl import ThreadpoolController
 
@@ -74,9 +76,31 @@ def _granted() -> int:
 
 
 @cache
-def controller() -> ThreadpoolController:
+def _controller():
     """Return what limits the threads of numpy's matrix products: to look for their libraries takes longer than a few rows."""
     return ThreadpoolController()
+
+
+class _Alone:
+    """How many threads ask for products of one thread each, and what they had before."""
+
+    lock, n_asking, limiter = Lock(), 0, None
+
+
+@contextmanager
+def products_alone() -> Iterator[None]:
+    """Give every product of numpy one thread, as several threads multiply; the last to leave gives all back."""
+    with _Alone.lock:
+        if not _Alone.n_asking:
+            _Alone.limiter = _controller().limit(limits=1, user_api="blas")
+        _Alone.n_asking += 1
+    try:
+        yield
+    finally:
+        with _Alone.lock:
+            _Alone.n_asking -= 1
+            if not _Alone.n_asking:
+                _Alone.limiter.restore_original_limits()
 
 
 def n_threads() -> int:

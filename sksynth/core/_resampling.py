@@ -3,6 +3,7 @@
 Read first, what is given tells all other columns what to be. But a network is trained in one order of columns more than in any
 other, and there knows best which go together. So more rows are begun than are wanted, up to the last given column in that
 order, and those go on that are likelier there than in the order they were drawn in: importance sampling without replacement.
+As no row goes on twice, none counts for more than the rows that are begun for each: what was far too seldom begun stays rare.
 """
 
 from collections.abc import Sequence

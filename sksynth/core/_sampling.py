@@ -14,7 +14,7 @@ import numpy as np
 
 from .._grammar import Grammar
 from ._layout import Layout
-from ._quiet import controller, n_threads
+from ._quiet import n_threads, products_alone
 from ._steps import BLOCK_ROWS, MOST_OVER, Steps, pick, uniform_numbers
 
 LEAST_LOG = -1e9  # of the share of a token that is given, where nothing says so
@@ -31,6 +31,7 @@ class _Place(NamedTuple):
     transitions: np.ndarray  # next states, shape (n_states, n_tokens)
     starts: bool  # whether a run begins here
     ends: np.ndarray  # by state: the token that can only be followed by itself, up to the row's end; -1 where there is none
+    given: bool  # whether tokens are never drawn here
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Draw:
     top_p : float, default=None
         Draw among the likeliest tokens only that have this probability together.
     given : ndarray of int, default=None
-        The tokens that are read first, shape (n_rows, n_given), or (1, n_given) for all rows. None: they are drawn.
+        The tokens that are read first, shape (n_rows, n_given), or (1, n_given) for all rows (that are begun, if some go on
+        only). None: they are drawn.
     start : int, default=0
         Number of the row that the first of these is for.
     allowed : callable, default=None
@@ -106,17 +108,22 @@ class Sampler:
         Runs that are read before all others.
     given : sequence of int, default=()
         Runs that are never drawn: their tokens may be such as never are.
+
+    Attributes
+    ----------
+    positions : ndarray of int, shape (n_positions,)
+        The grammar's position that is read at each time.
     """
 
     def __init__(self, grammar: Grammar, weights: dict, shape, first: Sequence[int] = (), given: Sequence[int] = ()):
         self._layout = Layout(grammar)
-        self._steps = Steps(self._layout, weights, shape)
+        self._steps, self._tables = Steps(self._layout, weights, shape), {}
         self._set_order(first, given)
 
     def _set_order(self, first, given):
         self.positions = self._layout.positions(first)
         is_given = np.isin(self._layout.run_of_position, given)
-        self._places = list(_places(self._layout, self._steps, self.positions, is_given))
+        self._places = list(_places(self._layout, self._steps, self.positions, is_given, self._tables))
 
     def draw(self, seed: np.random.SeedSequence, rows: range, how: Draw = UNCHANGED) -> np.ndarray:
         """Draw some rows of an endless sample: token ids of shape (n_rows, n_positions), int32.
@@ -200,7 +207,7 @@ class Sampler:
 
     def _in_threads(self, work, then=lambda index, lanes: None):
         """Read all blocks as far as their rows are read together; call ``then(index, lanes)`` of each."""
-        with controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads()) as pool:
+        with products_alone(), ThreadPoolExecutor(n_threads()) as pool:
             time, trunk, starts = self._draw_trunk(work)
 
             def draw(index, start):
@@ -241,16 +248,15 @@ class Sampler:
             self._read(lanes, place)
             return given.reshape(way.shape)
         logits = self._logits(lanes, place, work.how)
-        said = None if given is None else logits[way, given.reshape(way.shape)]
-        weights = np.exp(logits, out=logits)
-        if given is None:
-            cumulative = np.cumsum(weights, axis=1)
-            token = np.stack([pick(cumulative[own], block) for own, block in zip(way, work.uniform[:, time], strict=True)])
-        else:
+        if given is not None:
             token = given.reshape(way.shape)
-        if work.log_p is not None:
-            said = np.log(weights[way, token]) if said is None else said
-            work.log_p[:] += np.maximum(said - np.log(weights.sum(axis=1))[way], LEAST_LOG)
+            log_p = _log_share_of_given(logits, way, token)
+        else:
+            cumulative = np.cumsum(np.exp(logits, out=logits), axis=1, out=logits)
+            token = np.stack([pick(cumulative[own], block) for own, block in zip(way, work.uniform[:, time], strict=True)])
+            log_p = None if work.log_p is None else _log_share(cumulative, way, token)
+        if log_p is not None:
+            work.log_p[:] += log_p
         return token
 
     def _read_rows(self, time, lanes, tokens, uniform, how, numbers, stop=None, log_p=None):
@@ -271,12 +277,14 @@ class Sampler:
             else:
                 allowed = None if how.allowed is None else how.allowed(now, tokens[going, :now], numbers[going])
                 logits = self._logits(lanes, place, how, allowed)
-                if given is None:
-                    lanes.token, own = _drawn(logits, uniform[now, going], log_p is not None)
+                if given is not None:
+                    lanes.token = given
+                    log_p[going] += _log_share_of_given(logits, np.arange(len(going)), given)
                 else:
-                    lanes.token, own = given, _log_shares(logits, given)
-                if log_p is not None:
-                    log_p[going] += own
+                    cumulative = np.cumsum(np.exp(logits, out=logits), axis=1, out=logits)
+                    lanes.token = pick(cumulative, uniform[now, going])
+                    if log_p is not None:
+                        log_p[going] += _log_share(cumulative, np.arange(len(going)), lanes.token)
             tokens[going, now] = lanes.token
             lanes.state = place.transitions[lanes.state, lanes.token]
         return lanes
@@ -288,9 +296,10 @@ class Sampler:
         if allowed is not None:
             logits[~allowed] = -np.inf
         if not place.safe or not how.is_plain or allowed is not None:
-            logits -= logits.max(axis=1, keepdims=True)
+            logits -= np.maximum(logits.max(axis=1, keepdims=True), np.finfo(np.float32).min)
             logits /= np.float32(max(how.temperature, 1e-6))
-        _keep_likeliest(logits, how)
+        if not place.given:
+            _keep_likeliest(logits, how)
         return logits
 
     def _read(self, lanes, place):
@@ -305,21 +314,17 @@ def blocks_of(rows: range, n_rows: int) -> range:
     return range(rows.start // n_rows, -(-rows.stop // n_rows))
 
 
-def _drawn(logits, uniform, weighed):
-    """Return a token for each row, and, where that is asked for, the logarithms of their shares; logits are written over."""
-    cumulative = np.cumsum(np.exp(logits, out=logits), axis=1, out=logits)
-    token = pick(cumulative, uniform)
-    if not weighed:
-        return token, None
-    lanes = np.arange(len(token))
-    before = np.where(token > 0, cumulative[lanes, token - 1], 0.0)
-    return token, np.log((cumulative[lanes, token] - before) / cumulative[:, -1])
+def _log_share(cumulative, lane, token):
+    """Return the logarithms of the shares of drawn tokens, by the cumulative weights of the lanes that they were drawn in."""
+    before = np.where(token > 0, cumulative[lane, token - 1], 0.0)
+    return np.log((cumulative[lane, token] - before) / cumulative[lane, -1])
 
 
-def _log_shares(logits, token):
-    """Return the logarithms of the shares of given tokens; logits are written over."""
-    said = logits[np.arange(len(token)), token]
-    return np.maximum(said - np.log(np.exp(logits, out=logits).sum(axis=1)), LEAST_LOG)
+def _log_share_of_given(logits, lane, token):
+    """Return the same of given tokens, by the logits of their lanes, which are written over."""
+    said = logits[lane, token]
+    total = np.log(np.maximum(np.exp(logits, out=logits).sum(axis=1), np.finfo(np.float32).tiny))
+    return np.maximum(said - total[lane], LEAST_LOG)
 
 
 def _keep_likeliest(logits, how):
@@ -337,9 +342,9 @@ def _keep_likeliest(logits, how):
         logits[logits < least] = -np.inf
 
 
-def _places(layout: Layout, steps: Steps, positions, given) -> Iterator[_Place]:
-    """Yield the look-ups of every time of the reading order, blocks without their padding."""
-    grammar, order, tables = layout.grammar, layout.grammar.slot_of_position[positions], {}
+def _places(layout: Layout, steps: Steps, positions, given, tables: dict) -> Iterator[_Place]:
+    """Yield the look-ups of every time of the reading order, blocks without their padding; `tables` has those made before."""
+    grammar, order = layout.grammar, layout.grammar.slot_of_position[positions]
 
     def inputs(before, slot):
         """Of a slot that follows another; the same for every place of a repeated slot."""
@@ -357,4 +362,6 @@ def _places(layout: Layout, steps: Steps, positions, given) -> Iterator[_Place]:
         ends = head.ends if slot == order[-1] else np.full(len(transitions), -1)
         first_said = None if before is None else steps.first_token[before]
         logits = head.logits if is_given else head.drawn
-        yield _Place(first_said, inputs(before, slot), head.kernel, logits, head.safe, transitions, bool(starts), ends)
+        yield _Place(
+            first_said, inputs(before, slot), head.kernel, logits, head.safe, transitions, bool(starts), ends, is_given
+        )

@@ -70,6 +70,24 @@ class Condition(ABC):
             positions is the log of the share of the values of these tokens that meet the condition.
         """
 
+    def sequences(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return all tokens that meet the condition, and the sums of their weights; none if there are more than `most`.
+
+        Returns
+        -------
+        tokens : ndarray of int32, shape (n_sequences, n_positions)
+        log_weights : ndarray of float, shape (n_sequences,)
+        """
+        tokens, weights, state = np.zeros((1, 0), np.int32), np.zeros(1), np.zeros(1, int)
+        for slot in self._slots:
+            following = np.where(slot.transitions[state] >= 0, self.log_weights(tokens), -np.inf)
+            before, token = np.nonzero(following > -np.inf)
+            if len(token) > most:
+                return tokens[:0], weights[:0]
+            tokens = np.column_stack([tokens[before], token]).astype(np.int32)
+            weights, state = weights[before] + following[before, token], slot.transitions[state[before], token].astype(int)
+        return tokens, weights
+
     def settled(self, ids: np.ndarray) -> np.ndarray:
         """Return ids that decode to values that meet the condition.
 
@@ -119,6 +137,10 @@ class ListCondition(Condition):
         table[of_sequence, self._tokens[:, n_read]] = 0.0
         at = np.minimum(np.searchsorted(begun, own), len(begun) - 1)
         return table[np.where(begun[at] == own, at, len(begun))]
+
+    def sequences(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        tokens = np.unique(self._tokens, axis=0)
+        return (tokens if len(tokens) <= most else tokens[:0]), np.zeros(len(tokens) if len(tokens) <= most else 0)
 
     def _keys(self, tokens):
         """Return a number for each sequence of tokens, equal for equal ones: a hash of 64 bits."""
