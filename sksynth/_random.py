@@ -43,6 +43,11 @@ def stream(root: np.random.SeedSequence, purpose: str, *numbers: int) -> np.rand
 BLOCK = 1_024  # records whose numbers have a stream of their own
 
 
+def blocks_of(rows: range, size: int) -> range:
+    """Return the numbers of the blocks of so many records each in which some records lie."""
+    return range(rows.start // size, -(-rows.stop // size))
+
+
 def by_block(rows: range, seed: np.random.SeedSequence, purpose: str, draw: Callable) -> np.ndarray:
     """Return what is drawn for some records of an endless sample, the same whichever others are asked for.
 
@@ -55,7 +60,7 @@ def by_block(rows: range, seed: np.random.SeedSequence, purpose: str, draw: Call
     draw : callable
         ``draw(block, rng)`` returns an array for all records of a block, a range.
     """
-    blocks = range(rows.start // BLOCK, -(-rows.stop // BLOCK))
+    blocks = blocks_of(rows, BLOCK)
     parts = [
         draw(range(block * BLOCK, (block + 1) * BLOCK), np.random.default_rng(stream(seed, purpose, block)))
         for block in blocks

@@ -143,6 +143,19 @@ def test_weights_of_known_rows_are_their_likelihood(trained, completer, rows):
     np.testing.assert_allclose(core.log_likelihood(GRAMMAR, *trained, rows), log_weights, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_weights_are_those_of_the_temperature(trained, completer, rows, temperature):
+    """What known tokens weigh at a temperature is their probability where rows are drawn at it."""
+    whole = rows[: 2 * BLOCK_ROWS]
+    known = np.ones((len(whole), 4), bool)
+
+    log_weights = completer.complete(whole, known, SEED, range(len(whole)), temperature=temperature)[1]
+
+    sampler = core.Sampler(GRAMMAR, *trained, given=range(4))
+    log_p = sampler.begin(SEED, range(2), core.Draw(temperature, given=whole), whole.shape[1])[1]
+    np.testing.assert_allclose(log_p.ravel(), log_weights, rtol=1e-4, atol=1e-3)
+
+
 def test_weights_are_those_of_the_runs_that_are_weighed(trained, completer, rows):
     """The weights of single runs add up to those of all; no run weighed is no weight; unknown runs weigh nothing."""
     known, names = random_runs(N_ROWS), np.eye(4, dtype=bool)

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
+from threadpoolctl import threadpool_info
 
 from sksynth import LSTMTextModel, SamplingError, core
 from sksynth._sampling import Choice, Copies, drawn, rechunked
 from sksynth._sampling._copies import Passages
 from sksynth._sampling._records import joined, judge
 from sksynth.core._sampling import _keep_likeliest
+from sksynth.core._threads import products_alone
 from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer
 from sksynth.tokenizers._text import END
 
@@ -316,3 +318,17 @@ def test_texts_of_a_category_column_stay_one():
     whole = joined(frames)
     assert ["a", "b", "c"] == sorted(whole["t"].cat.categories)
     assert ["a", "b", "c", "a"] == whole["t"].tolist()
+
+
+def test_products_get_their_threads_back():
+    """Whoever leaves first of several that sample at once, numpy's products have one thread until the last, then as before."""
+
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before, one, other = threads(), products_alone(), products_alone()
+    for within in (one.__enter__, other.__enter__, lambda: one.__exit__(None, None, None)):
+        within()
+        assert set(threads()) == {1}
+    other.__exit__(None, None, None)
+    assert threads() == before

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._random import by_block, stream
+from .._random import blocks_of, by_block, stream
 from .._validation import listed
 from .._values import inferred
 
@@ -120,7 +120,7 @@ class Conditions(Evidence):
             return {}
         uniform = by_block(rows, seed, "particle", lambda block, rng: rng.random(len(block)))
         parts = []
-        for bank in range(rows.start // BANK_ROWS, -(-rows.stop // BANK_ROWS)):
+        for bank in blocks_of(rows, BANK_ROWS):
             found, weights = self._bank(bank, seed)
             own = range(max(rows.start, bank * BANK_ROWS) - rows.start, min(rows.stop, (bank + 1) * BANK_ROWS) - rows.start)
             chosen = _picked(weights, uniform[own.start : own.stop])

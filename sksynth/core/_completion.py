@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .._grammar import MISSING, Grammar
+from .._random import blocks_of
 from ._layout import Layout
-from ._quiet import n_threads, products_alone
 from ._steps import BLOCK_ROWS, MOST_OVER, Head, Steps, pick, uniform_numbers
+from ._threads import n_threads, products_alone
 
 TILE = 16  # rows of every matrix product
 MOST_BLOCKS = 4  # of rows that are read together: enough of them ask a slot at a time that asking costs little
@@ -173,7 +174,7 @@ class Completer:
 
     def _in_threads(self, function, rows):
         """Call a function of a slice of the rows for all parts that they are read in, at whole blocks of random numbers."""
-        blocks = range(rows.start // BLOCK_ROWS, -(-rows.stop // BLOCK_ROWS))
+        blocks = blocks_of(rows, BLOCK_ROWS)
         together = min(max(len(blocks) // n_threads(), 1), MOST_BLOCKS)
         bounds = [max(block * BLOCK_ROWS - rows.start, 0) for block in blocks[::together]]
         parts = [slice(*pair) for pair in zip(bounds, [*bounds[1:], len(rows)], strict=True)] if len(rows) else []
@@ -182,7 +183,7 @@ class Completer:
 
     def _uniform(self, seed, numbers):
         """Return the random numbers of some rows, shape (n_positions, n_rows)."""
-        blocks = range(numbers.start // BLOCK_ROWS, -(-numbers.stop // BLOCK_ROWS))
+        blocks = blocks_of(numbers, BLOCK_ROWS)
         uniform = np.concatenate([uniform_numbers(seed, block, self._grammar.n_positions) for block in blocks], axis=1)
         start = numbers.start - blocks.start * BLOCK_ROWS
         return uniform[:, start : start + len(numbers)]

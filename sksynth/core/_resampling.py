@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from .._grammar import Grammar
-from .._random import stream
-from ._sampling import UNCHANGED, Draw, Sampler, blocks_of
+from .._random import blocks_of, stream
+from ._sampling import UNCHANGED, Draw, Sampler
 from ._steps import BLOCK_ROWS
 
 LATEST = 0.9  # of a row's positions: what is given behind takes too long to look ahead to, and is what the others hardly tell
@@ -45,8 +45,8 @@ class Resampler:
         self._begins = Sampler(grammar, weights, shape, given, given)
         self._goes_on = self._begins.ordered((), given)
         self._n_begun = positions_of(grammar, given)
-        by_time = np.dot(KEPT_LATE, (1.0, self._n_begun / grammar.n_positions))
-        self._n_kept = round(max(KEPT, by_time) * BLOCK_ROWS)
+        least, more = KEPT_LATE
+        self._n_kept = round(max(KEPT, least + more * self._n_begun / grammar.n_positions) * BLOCK_ROWS)
         self._order = np.argsort(self._begins.positions[: self._n_begun])
 
     @staticmethod

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .._grammar import Grammar
+from .._random import blocks_of
 from ._layout import Layout
-from ._quiet import n_threads, products_alone
 from ._steps import BLOCK_ROWS, MOST_OVER, Steps, pick, uniform_numbers
+from ._threads import n_threads, products_alone
 
 LEAST_LOG = -1e9  # of the share of a token that is given, where nothing says so
 
@@ -47,8 +48,8 @@ class Draw:
     top_p : float, default=None
         Draw among the likeliest tokens only that have this probability together.
     given : ndarray of int, default=None
-        The tokens that are read first, shape (n_rows, n_given), or (1, n_given) for all rows (that are begun, if some go on
-        only). None: they are drawn.
+        The tokens that are read first, shape (n_rows, n_given), or (1, n_given) for all rows. None: they are drawn. A
+        `Resampler` wants those of all rows that it begins.
     start : int, default=0
         Number of the row that the first of these is for.
     allowed : callable, default=None
@@ -307,11 +308,6 @@ class Sampler:
         for gate, inputs in enumerate(place.inputs):
             np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
         return self._steps.take(lanes, None if place.first_said is None else lanes.token + place.first_said)
-
-
-def blocks_of(rows: range, n_rows: int) -> range:
-    """Return the numbers of the blocks of so many rows in which some rows lie."""
-    return range(rows.start // n_rows, -(-rows.stop // n_rows))
 
 
 def _log_share(cumulative, lane, token):
