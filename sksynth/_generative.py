@@ -43,6 +43,13 @@ class GenerativeModel(BaseEstimator):
         self._check_any_order("given")
         return evidence_of(self._chain(), given, temperature)
 
+    def _n_most(self, n_samples: int, given: Any = None, identifiers_from: int | None = None) -> int | None:
+        """Return how many records identifiers allow to draw, None for any number; refuse to draw more."""
+        first, known = identifiers_from or 0, () if given is None else set(given)
+        checks = [getattr(part.tokenizer, "check_fresh", None) for part in self._chain().parts]
+        most = [n_most for n_most in (check(n_samples + first, known) for check in checks if check) if n_most is not None]
+        return min(most) - first if most else None
+
     def _check_any_order(self, name: str) -> None:
         """Refuse what needs columns to be read in any order where they cannot be; `name` opens the message."""
         if not all(part.any_order or len(part.grammar.runs) < 2 for part in self._chain().parts):

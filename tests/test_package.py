@@ -18,7 +18,7 @@ FLOOR = {
     "_grammar", "_interval", "_memory_map", "_plain", "_random", "_sampling", "_sources", "_state", "_times", "_validation",
     "_values",
 }  # fmt: skip
-PARTS = {"_admit": "fields", "_association": "_clusterer", "_complete": "fields", "_infer": "fields"}
+PARTS = {"_admit": "fields", "_association": "_clusterer", "_complete": "fields", "_infer": "fields", "_pattern": "fields"}
 BELOW = {"core", "fields", "persistence", "privacy", "tokenizers", *FLOOR}
 USES = {
     "__init__": set(),

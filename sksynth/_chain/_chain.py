@@ -13,10 +13,11 @@ from ._part import Part
 
 
 class Way(NamedTuple):
-    """How records are drawn: their tokens, and what is given."""
+    """How records are drawn: their tokens, what is given, and from which of the model's identifiers on; None: by the seed."""
 
     draw: Any
     evidence: Any = NOTHING
+    identifiers_from: int | None = None
 
 
 CHUNK_ROWS = 16_384  # rows that are drawn at a time
