@@ -383,6 +383,7 @@ def _filled(chain, frame, tokens, conditions, seed):
         return frame.copy()
     known = {column: ~missing[column].to_numpy() for column in tokens}
     ids = imputed(chain, tokens, known, len(frame), seed, conditions)
+    chain.check_drawn(ids, {column: ~missing[column].to_numpy() for column in frame.columns})
     drawn = dict(chain.decode(ids).set_axis(frame.index).items())
     drawn |= {column: condition.put_into(drawn[column]) for column, condition in conditions.items()}
     return pd.concat([filled(frame[column], missing[column], drawn[column]) for column in frame.columns], axis=1)

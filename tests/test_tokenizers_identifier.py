@@ -374,9 +374,12 @@ def test_exhausted_space_is_an_error(codec):
     """Where no fresh value is left, the error names the column, the number there is and the remedy."""
     n_fresh = codec.space.ends[-1] - len(codec.digest)
     assert draw(codec, n_fresh).is_unique
-    codec.draw_free(range(n_fresh + 1000), None, 1)  # more may be drawn than are decoded
+    free = codec.draw_free(range(n_fresh + 1), None, 1)
+    ids = np.zeros((len(free), 0), np.int32)
+    codec.check_drawn(ids[:-1], free[:-1], False)
+    codec.check_drawn(ids, free, np.arange(len(free)) == n_fresh)
     with pytest.raises(ValueError, match=rf"column 'key': .* expected at most {n_fresh}: .* longer pattern"):
-        draw(codec, n_fresh + 1)
+        codec.check_drawn(ids, free, False)
 
 
 def test_digest_holds_no_values():

@@ -27,6 +27,7 @@ class Evidence:
     """Nothing is given."""
 
     columns: Sequence = ()  # those whose tokens are there before any model draws
+    given: Sequence = ()  # those whose cells are given
     alike = False  # whether all rows have the same given, and one model has to know of it
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
@@ -59,6 +60,7 @@ class Cells(Evidence):
 
     def __init__(self, tokens: dict, cells: pd.DataFrame, alike: bool = False):
         self.columns, self._tokens, self._cells, self.alike = tuple(tokens), tokens, cells, alike
+        self.given = tuple(cells.columns)
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return the tokens of the cells."""
@@ -110,7 +112,7 @@ class Conditions(Evidence):
     """
 
     def __init__(self, search: "Search", conditions: Mapping, batch_of: Mapping):
-        self.columns, self.alike = search.columns, len(search.batches) == 1
+        self.columns, self.given, self.alike = search.columns, tuple(conditions), len(search.batches) == 1
         self._search, self._conditions, self._batch_of = search, conditions, batch_of
         self._banks: dict[int, tuple[Mapping, np.ndarray]] = {}
 

@@ -153,12 +153,18 @@ class IdentifierCodec(FieldCodec):
         return ids, free
 
     def decode(self, ids: np.ndarray, free: np.ndarray) -> pd.Series:
-        """Return the column; ValueError where `draw_free` had no value for a row."""
-        missing = ids[:, 0] == MISSING if self.run is not None else np.zeros(len(free), bool)
-        ranks = self._from_digits(free)
-        if (self._is_lacking(ranks) & ~missing).any():
+        """Return the column."""
+        ranks = self._from_digits(free) % np.array(self.space.capacities, np.uint64)
+        return self.column.restore(self.space.values(ranks), self._is_missing(ids))
+
+    def _is_missing(self, ids: np.ndarray) -> np.ndarray:
+        return ids[:, 0] == MISSING if self.run is not None else np.zeros(len(ids), bool)
+
+    def check_drawn(self, ids: np.ndarray, free: np.ndarray, known: Any) -> None:
+        """Refuse rows for which `draw_free` had no value, unless they are missing or among those that are `known`."""
+        lacking = self._from_digits(free)[:, self.space.permuted] == np.uint64(self.space.ends[-1])
+        if (lacking & ~self._is_missing(ids) & ~np.asarray(known)).any():
             raise ValueError(self._too_few("more rows"))
-        return self.column.restore(self.space.values(ranks % np.array(self.space.capacities, np.uint64)), missing)
 
     @property
     def n_fresh(self) -> int:
@@ -176,14 +182,10 @@ class IdentifierCodec(FieldCodec):
             f"{self.pattern} are in use; give fields.Identifier a longer pattern, give the column a wider dtype, or drop it"
         )
 
-    def _is_lacking(self, ranks: np.ndarray) -> np.ndarray:
-        """Tell for which rows there was no value; their rank is one more than the largest."""
-        return ranks[:, self.space.permuted] == np.uint64(self.space.ends[-1])
-
     def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
         """Return the free digits of the sampled rows `rows`, which depend on nothing but `rows` and `key`.
 
-        Rows behind the last fresh value get digits that do not decode: more rows may be drawn than are wanted.
+        Rows behind the last fresh value get digits that `check_drawn` refuses: more rows may be drawn than are wanted.
         """
         key = (key + zlib.crc32(self.column.name.encode("utf-8", "surrogatepass"))) & MASK  # columns of one pattern differ
         _, place, row = self._place if self._place[0] == key and self._place[2] <= rows.start else (key, 0, 0)

@@ -121,6 +121,7 @@ class _Learner:
             return [Class(DEFAULTS[kind], 0, 1)] if varies else []
         characters = self._characters(texts, kind)
         start = self._start(texts, characters, low, high, 0 if not varies else ROOM * len(texts))
+        characters = self._characters(texts.str.slice(len(start)), kind) if start else characters
         if kind == NUMERALS and not start and low >= 1 and high >= 2 and self._is_whole(texts):
             return [Class(DIGITS[1:], 1, 1), _class(DIGITS, low - 1, high - 1)]
         return [*start, _class(characters, low - len(start), high - len(start))]

@@ -562,6 +562,26 @@ class TableTokenizer(Tokenizer):
             codec.check_fresh(n_rows)
         return min((codec.n_fresh for codec in keys), default=None)
 
+    def check_drawn(self, ids: np.ndarray, known: Mapping) -> None:
+        """Refuse sampled rows that need an identifier when all that fit has not seen are used up.
+
+        Parameters
+        ----------
+        ids : ndarray of int32, shape (n_rows, n_ids)
+        known : mapping of column to bool, or ndarray of bool, shape (n_rows,)
+            Where cells are known, so that what was drawn of them does not count.
+
+        Raises
+        ------
+        ValueError
+            With the column, and how many rows there can be.
+        """
+        places = self.places
+        for column, codec in self._codecs().items():
+            if isinstance(codec, IdentifierCodec):
+                own = places[column]
+                codec.check_drawn(ids[:, own.positions], ids[:, own.free], known.get(column, False))
+
     def _widths(self, n_ids):
         """Return the number of positions of every codec where a row has `n_ids` ids: those of texts may be widened."""
         widths = [codec.n_positions for codec in self.codecs_]
