@@ -60,7 +60,7 @@ def codes_of(column: pd.Series) -> np.ndarray:
 
 
 def _levels_of(column: pd.Series) -> tuple[np.ndarray, Any]:
-    """Return the level of every cell, -1 where it is missing, and the values in order: by type and text where nothing else is."""
+    """Return the level of every cell, -1 where it is missing, and the values in order, if need be that of their text."""
     try:
         return pd.factorize(column, sort=True)
     except (TypeError, ValueError):  # values that cannot be compared, or hashed

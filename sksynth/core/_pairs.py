@@ -67,7 +67,7 @@ def start_of_recall(
 
 
 def _largest_factors(matrix, n_factors, rng):
-    """Return the eigenvalues of largest magnitude of a symmetric matrix, and their vectors; none where there is nothing to find.
+    """Return the eigenvalues of largest magnitude of a symmetric matrix, and their vectors; none of a matrix of zeros.
 
     ARPACK refuses matrices of zeros, as those of a single column that varies, and may fail to converge; such a start is not
     worth a fit, so LAPACK takes over, and if that fails as well, networks start without factors.
