@@ -89,6 +89,21 @@ BAD_DRAWS = {
     "no temperature": ({"n_samples": 1, "temperature": 0}, ValueError, "temperature must be a number > 0, got 0"),
     "cold": ({"n_samples": 1, "temperature": -1.0}, ValueError, "temperature must be a number > 0, got -1.0"),
     "no number": ({"n_samples": 1, "temperature": np.nan}, ValueError, "temperature must be a number > 0, got nan"),
+    "too hot": (
+        {"n_samples": 1, "temperature": 1e39},
+        ValueError,
+        "must be .* of at most 3.4e.38, got 1e.39",
+    ),
+    "infinite": (
+        {"n_samples": 1, "temperature": np.inf},
+        ValueError,
+        "must be .* of at most 3.4e.38, got inf",
+    ),
+    "too long": (
+        {"n_samples": 1, "temperature": 10**5_000},
+        ValueError,
+        "must be .* of at most 3.4e.38, got a larger",
+    ),
     "warm": ({"n_samples": 1, "temperature": "warm"}, TypeError, "temperature must be a number > 0, got 'warm'"),
     "seed": ({"n_samples": 1, "random_state": -3}, ValueError, "random_state must be an int >= 0"),
 }
