@@ -214,7 +214,7 @@ def test_parameters_of_the_text_model_are_told_from_those_of_the_synthesizer():
     """A parameter of the template given to the synthesizer is rejected with the line that sets it."""
     with pytest.raises(TypeError, match=r"unexpected arguments: epochs; pass text_model=LSTMTextModel\(epochs=3\)"):
         BatchLSTMSynthesizer(epochs=3)
-    with pytest.raises(TypeError, match="unexpected arguments: colour$"):
+    with pytest.raises(TypeError, match=r"unexpected arguments: colour$"):
         BatchLSTMSynthesizer(colour="red")
 
     assert BatchLSTMSynthesizer(text_model=LSTMTextModel(epochs=3)).text_model.epochs == 3
