@@ -187,7 +187,7 @@ def report(
         random_state=seed,
     )
     if output is None:
-        click.echo(repr(found))
+        click.echo(str(found))
     else:
         _write(output, found.to_html() if output.lower().endswith(".html") else found.to_json())
 
