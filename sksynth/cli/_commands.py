@@ -191,7 +191,7 @@ def report(
         random_state=seed,
     )
     if output is None:
-        tell(repr(found))
+        tell(str(found))
     else:
         _write(output, found.to_html() if output.lower().endswith(".html") else found.to_json())
 
