@@ -52,11 +52,20 @@ def codes_of(column: pd.Series) -> np.ndarray:
     ndarray of int, shape (n_rows,)
         Codes ``0 .. n_codes - 1``, all of which occur.
     """
-    levels, values = pd.factorize(column, sort=True)
+    levels, values = _levels_of(column)
     counts = np.bincount(levels[levels >= 0], minlength=len(values))
     min_own = max(MIN_ROWS, len(levels) / MAX_BINS) if _is_ordered(column) else MIN_ROWS
     code_of_level = np.append(_codes_of_levels(counts, min_own), -1)  # -1, missing, finds the last
     return np.unique(code_of_level[levels], return_inverse=True)[1]
+
+
+def _levels_of(column: pd.Series) -> tuple[np.ndarray, Any]:
+    """Return the level of every cell, -1 where it is missing, and the values in order, if need be that of their text."""
+    try:
+        return pd.factorize(column, sort=True)
+    except (TypeError, ValueError):  # values that cannot be compared, or hashed
+        texts = column.map(lambda value: f"{type(value).__name__} {value}", na_action="ignore")
+        return pd.factorize(texts, sort=True)
 
 
 def _is_ordered(column: pd.Series) -> bool:

@@ -1,5 +1,7 @@
 """Promises of the association: one scale for every pair of kinds, chance taken off."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -126,3 +128,13 @@ def test_association_agrees_with_its_definition_across_blocks():
     expected = np.sqrt((1 - np.exp(-2 * share * most)) / (1 - np.exp(-2 * most)))
 
     assert expected == pytest.approx(association(codes)[0, 69], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "values", [["a", b"a", 1], [1, (1, 2), "x"], [datetime.date(2020, 1, 1), 3, None], [1j, 2, 3]],
+    ids=["bytes", "tuples", "dates", "complex"],
+)  # fmt: skip
+def test_values_that_cannot_be_compared_have_codes(values):
+    """The association of no column ends a fit: values without an order keep a code each."""
+    column = pd.Series(values * 20, dtype=object)
+    np.testing.assert_array_equal(np.bincount(codes_of(column)), [20, 20, 20])

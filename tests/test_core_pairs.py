@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence
 
 from sksynth._grammar import Grammar, Run, Slot, compile_slots
 from sksynth.core import _pairs
@@ -100,6 +101,40 @@ def test_where_there_is_nothing_to_count_nothing_is_said(ids):
     says, weights = started(GRAMMAR, ids)
     assert all(np.isfinite(value).all() for value in weights.values())
     assert max(np.abs(value).max() for value in says.values()) < 0.01
+
+
+@pytest.mark.parametrize("n_others", [0, 1, 3])
+def test_a_single_column_that_varies_starts_without_pairs(n_others):
+    """Beside constants, or alone, a column that varies has no pair: networks start as they do without pairs."""
+    rng = np.random.default_rng(0)
+    grammar = Grammar((category("label", 2), *(category(f"constant_{place}", 2) for place in range(n_others))))
+    ids = np.zeros((200, 1 + n_others), np.int32)
+    ids[:, 0] = rng.integers(2, size=200)
+    says, weights = started(grammar, ids)
+    assert all(np.isfinite(value).all() for value in weights.values())
+    assert max(np.abs(value).max() for value in says.values()) < 0.01
+
+
+def test_text_alone_starts_without_pairs():
+    """Where all columns are text there is nothing to count."""
+    notes = np.random.default_rng(0).integers(3, size=(50, 1)) * [[1, 0]]
+    says, _ = started(Grammar((NOTE,)), notes.astype(np.int32))
+    assert not says["note", "note"].any()
+
+
+@pytest.mark.parametrize("error", [ArpackError(-9), ArpackNoConvergence("none", [], [])], ids=["refused", "not converged"])
+def test_where_arpack_fails_the_start_is_the_same(error, monkeypatch):
+    """What ARPACK cannot do LAPACK does, with the same result up to rounding."""
+    ids = rows_of(500)
+    expected, _ = started(GRAMMAR, ids)
+
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(_pairs.scipy.sparse.linalg, "eigsh", fail)
+    says, _ = started(GRAMMAR, ids)
+    for pair, value in expected.items():
+        np.testing.assert_allclose(says[pair], value, atol=1e-4)
 
 
 def test_of_many_tokens_the_frequent_ones_count(monkeypatch):

@@ -49,22 +49,43 @@ def start_of_recall(
     """
     tokens, counts, n_rows = _counts(layout, rows, shape)
     vectors = np.zeros((2, shape.n_tokens, shape.rnn_units))
-    n_factors = min(shape.rnn_units, len(tokens) - 1)
     own = counts.diagonal()
-    if (own < n_rows).any():
-        expected = np.outer(own, own / n_rows)
-        says = np.log((counts + PRIOR_PAIRS) / (expected + PRIOR_PAIRS))
-        slots = _slot_of_token(shape)[tokens]
-        says[slots[:, None] == slots] = 0.0
-        weight = np.sqrt(own)[:, None]  # errors count by how often a pair would be met
-        sizes, factors = scipy.sparse.linalg.eigsh(weight * says * weight.T, n_factors, v0=rng.random(len(tokens)))
-        turn = np.linalg.qr(rng.standard_normal((shape.rnn_units, shape.rnn_units)))[0][:n_factors]
+    expected = np.outer(own, own / max(n_rows, 1))
+    says = np.log((counts + PRIOR_PAIRS) / (expected + PRIOR_PAIRS))
+    slots = _slot_of_token(shape)[tokens]
+    says[slots[:, None] == slots] = 0.0
+    weight = np.sqrt(own)[:, None]  # errors count by how often a pair would be met
+    sizes, factors = _largest_factors(weight * says * weight.T, shape.rnn_units, rng)
+    if len(sizes):
+        turn = np.linalg.qr(rng.standard_normal((shape.rnn_units, shape.rnn_units)))[0][: len(sizes)]
         both = factors * np.sqrt(np.abs(sizes)) / weight
         vectors[:, tokens] = np.stack([both * np.sign(sizes), both]) @ turn
         size = HEAD_SCALE / max(np.sqrt(np.mean(vectors[1, tokens] ** 2)), 1e-12)
         vectors *= np.reshape([SHARE_RECALLED / RECALL_SCALE / size, size], (2, 1, 1))
     recall, heads = vectors.astype(np.float32)
     return {"recall": recall} | _by_group(heads, shape)
+
+
+def _largest_factors(matrix, n_factors, rng):
+    """Return the eigenvalues of largest magnitude of a symmetric matrix, and their vectors; none of a matrix of zeros.
+
+    ARPACK refuses matrices of zeros, as those of a single column that varies, and may fail to converge; such a start is not
+    worth a fit, so LAPACK takes over, and if that fails as well, networks start without factors.
+    """
+    size = len(matrix)
+    n_factors, start = min(n_factors, size - 1), rng.random(size)
+    if not matrix.any() or not np.isfinite(matrix).all():
+        return np.zeros(0), np.zeros((size, 0))
+    try:
+        return scipy.sparse.linalg.eigsh(matrix, n_factors, v0=start)
+    except scipy.sparse.linalg.ArpackError:
+        pass
+    try:
+        sizes, factors = np.linalg.eigh(matrix)
+    except np.linalg.LinAlgError:
+        return np.zeros(0), np.zeros((size, 0))
+    largest = np.argsort(-np.abs(sizes), kind="stable")[:n_factors]
+    return sizes[largest], factors[:, largest]
 
 
 def _slot_of_token(shape):
@@ -78,7 +99,7 @@ def _counts(layout, rows, shape):
     places = np.flatnonzero(np.bincount(slots)[slots] == 1)  # not those of text
     (chosen,) = subsets(rows, np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(int)))
     counts = scipy.sparse.csr_array((shape.n_tokens, shape.n_tokens), dtype=np.float32)
-    for block in in_blocks(chosen):
+    for block in in_blocks(chosen) if len(places) else ():
         columns = (block[:, places] + shape.first_token_of_slot[slots[places]]).ravel()
         starts = np.arange(0, columns.size + 1, len(places))
         met = scipy.sparse.csr_array((np.ones(columns.size, np.float32), columns, starts), (len(block), shape.n_tokens))
