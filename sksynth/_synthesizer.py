@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
-from ._association import measured_association, rows_to_measure
+from ._association import measured_association, rows_to_measure, signs_of
 from ._clusterer import ColumnClusterer
 from ._files import _model as model_files
 from ._files import _synthesizer as synthesizer_files
@@ -466,12 +466,14 @@ class BatchLSTMSynthesizer(TableSampling):
         """Choose what the models of the batches read, by the association that the clusterer or, in public, the table shows."""
         self.batches_ = batches = self.clusterer_.batches_
         measured, self.links_ = getattr(self.clusterer_, "association_", None), [[] for _ in batches]
-        if measured is None and not self._is_private:
-            measured = measured_association(rows_to_measure(frame, self.clusterer_.random_state))
+        rows = None if self._is_private else rows_to_measure(frame, self.clusterer_.random_state)
+        if measured is None and rows is not None:
+            measured = measured_association(rows)
         if not isinstance(self.linked, bool):
             self.links_ = checked_links(self.linked, batches, kinds)
         elif self.linked and len(batches) > 1 and measured is not None:
-            self.links_ = find_links(batches, measured, kinds)
+            signs = None if rows is None else signs_of(rows, measured.to_numpy())
+            self.links_ = find_links(batches, measured, kinds, signs)
         own = [reading_order(batch, measured) for batch in batches]
         self._reading = [[*context, *columns] for context, columns in zip(self.links_, own, strict=True)]
 
