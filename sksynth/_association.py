@@ -60,7 +60,7 @@ def signs_of(frame: pd.DataFrame, association: np.ndarray) -> np.ndarray:
     """
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
     ordered = [_is_ordered(column) for column in columns]
-    parts = [column.rank().to_numpy(float) if own else codes_of(column) for column, own in zip(columns, ordered, strict=True)]
+    parts = [_ranks_of(column) if own else codes_of(column) for column, own in zip(columns, ordered, strict=True)]
     scores = np.column_stack([_standardized(part) for part in parts])
     weights = np.square(association) * (1.0 - np.eye(len(association)))
     unordered = np.flatnonzero(~np.array(ordered))
@@ -72,6 +72,12 @@ def signs_of(frame: pd.DataFrame, association: np.ndarray) -> np.ndarray:
             scores[:, place] = _standardized(means[parts[place]])
         said = scores @ (weights[:, unordered] * np.sign(scores.T @ scores[:, unordered]))
     return np.where(scores.T @ scores < 0, -1.0, 1.0)
+
+
+def _ranks_of(column):
+    """Return the rank of every cell, NaN where it is missing."""
+    levels = pd.Series(_levels_of(column)[0], dtype=float)
+    return levels.where(levels >= 0).rank().to_numpy()
 
 
 def _standardized(values):

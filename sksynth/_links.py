@@ -145,12 +145,14 @@ def chain(batches: Sequence[Sequence], links: Sequence[Sequence]) -> list[int]:
 def _order_of_batches(batches, givers, association):
     """Return the numbers of the batches in the order in which links are looked for."""
     left = sorted(range(len(batches)), key=lambda number: [_name(column) for column in _by_name(batches[number])])
-    everything = [column for batch in batches for column in batch]
-    score, order = [_known(association, _by_name(everything), givers[number]).sum() for number in left], []
+    columns = _by_name(column for batch in batches for column in batch)
+    places, known = {column: place for place, column in enumerate(columns)}, _known(association, columns, columns)
+    own, give = ([sorted(places[column] for column in part[number]) for number in left] for part in (batches, givers))
+    score, order, said = [known[:, own_givers].sum() for own_givers in give], [], np.zeros(len(columns))
     while len(order) < len(left):
         order.append(_largest(score, order))
-        before = [column for place in order for column in givers[left[place]]]
-        score = [_known(association, batches[number], before).max(axis=1, initial=0.0).sum() for number in left]
+        said = np.maximum(said, known[:, give[order[-1]]].max(axis=1, initial=0.0))
+        score = [said[part].sum() for part in own]
     return [left[place] for place in order]
 
 
@@ -175,16 +177,19 @@ def _context(own, before, correlation):
     """Choose the context of a batch's own columns among those that are read before."""
     places, values = correlation
     before, chosen = _by_name(before), []
-    at = [places[column] for column in [*before, *own]]
-    left, n_before = values[np.ix_(at, at)], len(before)  # covariance given the chosen
-    while len(chosen) < min(LINKS, n_before):
-        variance = left.diagonal()[:n_before]
-        gains = np.square(left[:n_before, n_before:]).sum(axis=1) / np.maximum(variance, LEAST_VARIANCE)
+    givers, takers = ([places[column] for column in part] for part in (before, own))
+    variance, open_to = np.ones(len(before)), values[np.ix_(givers, takers)]  # given the chosen, as is the covariance
+    factors = np.zeros((len(before), 0))  # of the part of the correlation that the chosen explain
+    while len(chosen) < min(LINKS, len(before)):
+        gains = np.square(open_to).sum(axis=1) / np.maximum(variance, LEAST_VARIANCE)
         best = _largest(gains, chosen)
         if gains[best] < WEAK**2 - 1e-9:
             break
         chosen.append(best)
-        left -= np.outer(left[:, best], left[best]) / max(variance[best], LEAST_VARIANCE)
+        size = max(variance[best], LEAST_VARIANCE) ** 0.5
+        factor = (values[givers, givers[best]] - factors @ factors[best]) / size
+        open_to = open_to - np.outer(factor, open_to[best] / size)
+        variance, factors = variance - factor**2, np.column_stack([factors, factor])
     return [before[place] for place in chosen]
 
 
