@@ -321,6 +321,26 @@ def test_temperature_sharpens_and_flattens(small, fitted_small):
     assert share[2] == pytest.approx(1 / 3, abs=0.04)
 
 
+def test_the_highest_temperature_draws_all_values_alike(small, fitted_small):
+    """Up to the highest temperature rows hold values of their columns, and no more missing ones than can be."""
+    rows = fitted_small.sample(600, temperature=3e38, random_state=0)
+
+    assert (rows["colour"] == "red").mean() == pytest.approx(1 / 3, abs=5 * np.sqrt(2 / 9 / 600))
+    assert all(small[column].isna().any() or not rows[column].isna().any() for column in small)
+
+
+@pytest.mark.parametrize("n_others", [0, 1])
+def test_few_columns_keep_what_ties_them(synthesizer, template, n_others):
+    """Rows of a table of two or three columns keep the tie of the first two, whichever of them is read first."""
+    rng = np.random.default_rng(0)
+    x, noise = rng.choice(list("abcdef"), 600), {f"noise_{i}": rng.choice(list("uv"), 600) for i in range(n_others)}
+    table = pd.DataFrame({"x": x, "y": np.char.upper(x), **noise})
+    model = synthesizer(text_model=template(rnn_units=16, embedding_dim=8, epochs=20, learning_rate=0.02, any_order=True))
+    rows = model.fit(table).sample(600, random_state=1)
+
+    assert (rows["y"] == rows["x"].str.upper()).mean() > 0.95
+
+
 def test_one_row_is_the_default(fitted_small):
     """sample() draws one row."""
     assert (1, 3) == fitted_small.sample().shape

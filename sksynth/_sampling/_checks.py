@@ -8,14 +8,22 @@ import pandas as pd
 
 from .._validation import is_int
 
+HOTTEST = float(np.finfo(np.float32).max)  # a temperature beyond is infinite to the networks
+
 
 def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
     """Refuse what `sample` cannot draw."""
     _check_count(n_samples, name)
     if isinstance(temperature, bool) or not isinstance(temperature, Real):
         raise TypeError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
-    if not np.isfinite(temperature) or temperature <= 0:
+    if not temperature > 0:
         raise ValueError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
+    if temperature > HOTTEST:
+        shown = repr(float(temperature)) if isinstance(temperature, float | np.floating) else "a larger one"
+        raise ValueError(
+            f"temperature must be a number of at most {HOTTEST:.1e}, got {shown}: 1.0 samples what was learned, and at 1e6 "
+            "all values are about as likely"
+        )
 
 
 def check_choices(top_k: Any, top_p: Any, max_length: Any = None) -> None:

@@ -185,7 +185,8 @@ def orders_of_step(layout: Layout, reach: tf.Tensor, seed: np.ndarray, step: tf.
     step : tensor of int64, shape ()
     context : float
         Share of the parts in which some runs are read before the others: in half of them any number, in the others a few
-        rather than many; any of that number.
+        rather than many; any of that number. Where the first runs come first, the order is the usual one: of few runs that is
+        often, so that the usual order gets enough of the training whatever the number of runs.
 
     Returns
     -------
@@ -199,8 +200,6 @@ def orders_of_step(layout: Layout, reach: tf.Tensor, seed: np.ndarray, step: tf.
     mixed = tf.floor((turn + 1.0) * context) > tf.floor(turn * context)
     n_first = tf.where(mixed, _n_first(draws[:, 0], n_runs), 0)
     first = tf.argsort(tf.argsort(draws[:, 1:-1])) < n_first[:, None]
-    usual = mixed & tf.reduce_all(first == (tf.range(n_runs) < n_first[:, None]), axis=1)
-    first = first != usual[:, None]  # the others, where those would be read first anyway
     behind = tf.range(len(runs)) >= reach[:, None]
     rank = tf.where(behind, 2, tf.where(tf.gather(first, runs, axis=1), 0, 1))
     return tf.gather(tf.constant(layout.order), tf.argsort(rank, stable=True))
