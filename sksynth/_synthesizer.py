@@ -31,6 +31,7 @@ from ._private import (
     check_typed,
     cluster_privately,
     plan_training,
+    readable,
     release,
 )
 from ._random import seed_sequence, stream
@@ -353,6 +354,7 @@ class BatchLSTMSynthesizer(TableSampling):
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
         with opened_table(X, texts_of(self.schema)) as X:
             seed = stream(seed_sequence(self.random_state), "survey")
+            X = readable(X, self.schema) if self._is_private else X
             table = table_of(X, self.schema, self.min_frequency, seed, whole=self._is_private)
             return self._fit_table(table, started, one_pass)
 

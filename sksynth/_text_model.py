@@ -26,6 +26,7 @@ from ._private import (
     check_typed,
     fit_to_alphabet,
     plan_training,
+    readable,
     release,
 )
 from ._random import seed_sequence, stream
@@ -297,6 +298,7 @@ class LSTMTextModel(TextSampling):
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):
             check_typed(X)
+            X = readable(X, getattr(self.tokenizer, "schema", None))
         X = self._check_records(X, reset=True)
         folder = None if self.checkpoint_dir is None or one_pass else Folder(self.checkpoint_dir, self.checkpoints)
         with nullcontext() if folder is None else folder.locked():
