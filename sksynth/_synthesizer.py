@@ -36,7 +36,7 @@ from ._private import (
 from ._random import seed_sequence, stream
 from ._sources import opened_table, token_ids
 from ._table_sampling import TableSampling
-from ._tables import Table, TableInMemory, in_memory, table_of
+from ._tables import Table, TableInMemory, in_memory, table_of, texts_of
 from ._text_model import LSTMTextModel
 from ._training._checkpoints import CLUSTERER, Folder
 from ._training._history import HISTORY, history_frame
@@ -243,8 +243,8 @@ class BatchLSTMSynthesizer(TableSampling):
         self._check_parameters()
         if self.text_model is not None and self.text_model.warm_start and check_fitted(self):
             return self._go_on(X, started, "warm_start")
-        self._forget()
-        return self._fit(X, started)
+        with self._refitted():
+            return self._fit(X, started)
 
     def partial_fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
         """Train on more rows: one pass over them, from where the batches' networks are; the first call fits.
@@ -275,8 +275,8 @@ class BatchLSTMSynthesizer(TableSampling):
         refuse_more_training(self, "partial_fit")
         if check_fitted(self):
             return self._go_on(X, started, "partial_fit")
-        self._forget()
-        return self._fit(X, started, one_pass=True)
+        with self._refitted():
+            return self._fit(X, started, one_pass=True)
 
     def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
         """Train the model of one batch anew, and replace it alone; in `checkpoint_dir` too.
@@ -308,7 +308,7 @@ class BatchLSTMSynthesizer(TableSampling):
         check_is_fitted(self)
         self._check_parameters()
         refuse_more_training(self, "fit_batch")
-        frame = self._columns_of(batch, in_memory(X))
+        frame = self._columns_of(batch, in_memory(X, self.schema_))
         root = seed_sequence(self.random_state)
         table = TableInMemory(frame, None, self.min_frequency)
         model, job = self._new_model_and_job(batch, table, given_fields(self.schema, self.columns_), root)
@@ -351,7 +351,7 @@ class BatchLSTMSynthesizer(TableSampling):
         return frame[columns]
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
-        with opened_table(X) as X:
+        with opened_table(X, texts_of(self.schema)) as X:
             seed = stream(seed_sequence(self.random_state), "survey")
             table = table_of(X, self.schema, self.min_frequency, seed, whole=self._is_private)
             return self._fit_table(table, started, one_pass)
@@ -433,7 +433,7 @@ class BatchLSTMSynthesizer(TableSampling):
     def _go_on(self, X: Any, started: float, how: str) -> "BatchLSTMSynthesizer":
         """Train the batches' networks further; on failure everything stays as it is."""
         refuse_more_training(self, how)
-        X = in_memory(X)
+        X = in_memory(X, self.schema_)
         frame = check_columns(self, X, check_table(X), reset=False)
         root = seed_sequence(self.random_state)
         pairs = [

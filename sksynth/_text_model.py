@@ -289,11 +289,11 @@ class LSTMTextModel(TextSampling):
         self._check_parameters()
         if one_pass:
             refuse_more_training(self, "partial_fit")
-        further = further and check_fitted(self)
-        if not further:
-            self._forget()
-        with opened(X) as X:
-            return self._go_on(X, started, one_pass) if further else self._fit(X, started, one_pass)
+        if further and check_fitted(self):
+            with opened(X) as X:
+                return self._go_on(X, started, one_pass)
+        with self._refitted(), opened(X) as X:
+            return self._fit(X, started, one_pass)
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):

@@ -181,6 +181,22 @@ def test_a_fork_of_a_process_with_tensorflow_is_refused(monkeypatch, small, synt
             call(small)
 
 
+def test_a_second_fit_that_fails_leaves_the_first(few_valued, synthesizer):
+    """A table that cannot be learned leaves a fitted synthesizer as it was."""
+    model = synthesizer().fit(few_valued(40, ["a", "b"]))
+    before = model.sample(10, random_state=0)
+    with pytest.raises((TypeError, ValueError)):
+        model.fit(pd.DataFrame({"other": [b"1", {}] * 20}))
+    pd.testing.assert_frame_equal(before, model.sample(10, random_state=0))
+
+
+@pytest.mark.parametrize("made", [BatchLSTMSynthesizer, LSTMTextModel])
+def test_an_empty_checkpoint_dir_is_refused(made, few_valued):
+    """An empty checkpoint_dir, which would be the working directory, is refused by name."""
+    with pytest.raises(ValueError, match=r"'checkpoint_dir' parameter of .* got ''"):
+        made(checkpoint_dir="").fit(few_valued(40, ["a", "b"]))
+
+
 FORK = """
 import multiprocessing as mp, queue
 import tensorflow as tf
