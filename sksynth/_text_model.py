@@ -17,6 +17,7 @@ from ._generative import (
     note_steps,
     refuse_more_training,
 )
+from ._notes import tell
 from ._parameters import check_text_model
 from ._private import (
     DELTA,
@@ -307,7 +308,10 @@ class LSTMTextModel(TextSampling):
             else:
                 job = self._new_job(X, folder)
             job.one_pass = one_pass
-            return self._run(job, started)
+            self._run(job, started)
+        if isinstance(self.tokenizer_, TableTokenizer):
+            tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
+        return self
 
     def _new_job(self, X: Any, folder: Folder | None) -> Job:
         """Fit the tokenizer; return what to train on, which is written down where there is a folder."""
