@@ -8,13 +8,14 @@ One model answers for any columns given any others: rows that meet a condition, 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import train_test_split
 
 from sksynth import BatchLSTMSynthesizer
 from sksynth.datasets import load_adult
 from sksynth.fields import Interval
 
 adult = load_adult()
-holdout, training = adult.head(500), adult.tail(3500)
+training, holdout = train_test_split(adult, test_size=500, random_state=0)
 synthesizer = BatchLSTMSynthesizer(random_state=0).fit(training)
 
 # %%

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import pickle
 import re
 import shutil
@@ -193,7 +194,7 @@ def test_report_leaves_the_tables_as_they_are(tables):
 def test_json_holds_the_report(found, tmp_path):
     """JSON has every figure, null where there is none, and is written in UTF-8 where a path is given."""
     content = json.loads(found.to_json(), parse_constant=pytest.fail)
-    frame = pd.DataFrame(content["figures"]).astype({"value": float, "real": float})
+    frame = pd.DataFrame(content["figures"], dtype=object).astype({"value": float, "real": float})
     pd.testing.assert_frame_equal(frame, found.to_frame(), check_dtype=False)
     assert content["n_rows"] == {"real": 200, "synthetic": 200, "holdout": 150}
     assert (content["target"], content["summary"]) == ("tall", found.summary)
@@ -430,3 +431,38 @@ def test_browser_would_have_complained(browse):
     assert found["fetched"] == ["http://127.0.0.1:9/x.png"]
     assert found["broken"] == 1
     assert any("bad" in line for line in console)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_reports_can_be_printed_in_any_encoding(encoding):
+    """Printing a report never fails: what standard output cannot show is replaced."""
+    code = (
+        "import numpy as np, pandas as pd\n"
+        "from sksynth.evaluation import report\n"
+        "tables = [pd.DataFrame(np.random.default_rng(seed).normal(size=(30, 2)), columns=['東京', 'b']) for seed in (0, 1)]\n"
+        "print(report(*tables, n_plots=0))\n"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode(encoding)
+    assert "Overall quality" in text
+    assert ("東京" if encoding == "utf-8" else "??") in text
+
+
+def test_a_column_may_be_called_none():
+    """A column whose name is None is measured and reported like any other."""
+    named = [
+        people(80, seed).set_axis(pd.Index(["name", None, "tall", "born", "weight"], dtype=object), axis=1)
+        for seed in range(3)
+    ]
+    plain = [table.set_axis(["name", "size", "tall", "born", "weight"], axis=1) for table in named]
+    found, expected = (report(*tables, target="tall") for tables in (named, plain))
+    assert found.figures["value"].equals(expected.figures["value"])
+    own = found.figures.loc[found.figures["section"].isin(["columns", "pairs"]), "column"]
+    assert None in set(own) and not any(isinstance(name, float) for name in own)
+    assert len(Page(found.to_html()).pictures) == 5 + 6
+    json.loads(found.to_json())
+    assert evaluation.utility(*named[:2], None) == evaluation.utility(*plain[:2], "size")
+    assert evaluation.dtype_changes(named[0], named[1].iloc[:, ::-1]).empty
+    evaluation.ColumnComparisonDisplay.from_predictions(*named[:2], None)

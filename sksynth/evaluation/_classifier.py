@@ -154,7 +154,8 @@ def utility(train: Any, test: Any, target: Any, *, reference: Any = None, random
         raise ValueError(f"target must be a column of the tables, got {target!r}; they have {listed(list(reference.columns))}")
     if kinds[target] == "unique":
         raise ValueError(f"target {target!r} is a column of identifiers or text, expected a number or a category")
-    x, xt = (features(table, reference, kinds).drop(columns=target).to_numpy() for table in (train, test))
+    place = reference.columns.get_loc(target)
+    x, xt = (np.delete(features(table, reference, kinds).to_numpy(), place, axis=1) for table in (train, test))
     score = _r2 if kinds[target] == "number" else _class_auc
     return score(x, train[target], xt, test[target], seed_of(random_state))
 

@@ -23,7 +23,8 @@ def features(frame: pd.DataFrame, reference: pd.DataFrame, kinds: pd.Series) -> 
     Quantities are themselves; a category is the rank of its value among the commonest of the reference, -1 if it is none of
     them; of identifiers and text the length is seen.
     """
-    return pd.DataFrame({column: _feature(frame[column], reference[column], kind) for column, kind in kinds.items()})
+    seen = {place: _feature(frame[column], reference[column], kind) for place, (column, kind) in enumerate(kinds.items())}
+    return pd.DataFrame(seen).set_axis(kinds.index, axis=1)
 
 
 def _feature(column, reference, kind):
@@ -47,19 +48,20 @@ def metric_space(
     (zero where it has none); every other column becomes indicators of its commonest values there, missing being one more
     value. Columns of kind "unique" are left out.
     """
-    quantities = [column for column in reference if is_float_dtype(reference[column])]
-    others = [column for column in reference if column not in quantities and kinds[column] != "unique"]
-    medians = reference[quantities].median().fillna(0.0)
+    is_quantity = np.array([is_float_dtype(column) for _, column in reference.items()])
+    quantities = np.flatnonzero(is_quantity)
+    others = np.flatnonzero(~is_quantity & (kinds != "unique").to_numpy())
+    medians = reference.iloc[:, quantities].median().fillna(0.0)
     quantiles = QuantileTransformer(n_quantiles=min(N_QUANTILES, len(fitted)), random_state=0)
     indicators = OneHotEncoder(handle_unknown="ignore", max_categories=MAX_LEVELS, sparse_output=False)
 
     def parts(frame, method):
-        if quantities:
-            yield getattr(quantiles, method)(frame[quantities].fillna(medians).to_numpy())
-        if others:
-            yield getattr(indicators, method)(np.column_stack([texts(frame[column]) for column in others]))
+        if len(quantities):
+            yield getattr(quantiles, method)(frame.iloc[:, quantities].fillna(medians).to_numpy())
+        if len(others):
+            yield getattr(indicators, method)(np.column_stack([texts(frame.iloc[:, place]) for place in others]))
 
-    if not quantities and not others:
+    if not len(quantities) and not len(others):
         return None
     for _ in parts(fitted, "fit"):
         pass

@@ -75,7 +75,8 @@ def same_columns(**tables: Any) -> list[pd.DataFrame]:
                 f"{name} {' and '.join(filter(None, parts))}, expected the columns of {first}: compare tables of the same "
                 f"columns, for instance {first}[shared] and {name}[shared]"
             )
-    return [reference] + [table[list(reference.columns)] for _, table in others]
+    # By places: a list that holds None and strings, as a key, would be strings and NaN.
+    return [reference] + [table.iloc[:, table.columns.get_indexer(reference.columns)] for _, table in others]
 
 
 def plain_tables(**tables: Any) -> list[pd.DataFrame]:
@@ -86,8 +87,13 @@ def plain_tables(**tables: Any) -> list[pd.DataFrame]:
     objects. Columns stand in the order of the first table, rows are numbered anew.
     """
     reference, *others = same_columns(**tables)
-    makers = {column: quantity if is_quantity(reference[column]) else _objects for column in reference.columns}
-    return [pd.DataFrame({column: make(frame[column]) for column, make in makers.items()}) for frame in (reference, *others)]
+    makers = [quantity if is_quantity(column) else _objects for _, column in reference.items()]
+
+    def plain(frame):
+        cells = {place: make(frame.iloc[:, place]) for place, make in enumerate(makers)}
+        return pd.DataFrame(cells).set_axis(reference.columns, axis=1)
+
+    return [plain(frame) for frame in (reference, *others)]
 
 
 def compared(reference: Any, **tables: Any) -> tuple[pd.DataFrame, pd.Series, list[pd.DataFrame]]:

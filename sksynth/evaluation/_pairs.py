@@ -68,7 +68,7 @@ def pairs_of(real: pd.DataFrame, synthetic: pd.DataFrame, kinds: pd.Series) -> p
     """Return the pair trends of plain tables."""
     names = [column for column, kind in kinds.items() if kind != "unique"]
     numbers = [column for column in names if kinds[column] == "number"]
-    real_r, synthetic_r = (table[numbers].corr().to_numpy() for table in (real, synthetic))
+    real_r, synthetic_r = (table.loc[:, (kinds == "number").to_numpy()].corr().to_numpy() for table in (real, synthetic))
     levels = {column: _levels(real[column], synthetic[column], kinds[column]) for column in names}
     places = {column: place for place, column in enumerate(numbers)}
     rows = []
@@ -83,7 +83,7 @@ def pairs_of(real: pd.DataFrame, synthetic: pd.DataFrame, kinds: pd.Series) -> p
 
 
 def _as_table(rows):
-    pairs = pd.DataFrame(rows, columns=["column_1", "column_2", "score", "association", "strong"])
+    pairs = pd.DataFrame(rows, columns=["column_1", "column_2", "score", "association", "strong"], dtype=object)
     return pairs.astype({"score": float, "association": float, "strong": bool})
 
 

@@ -95,7 +95,7 @@ class ColumnComparisonDisplay:
         for name, frame in frames.items():
             if column not in frame.columns:
                 raise ValueError(f"column must be one of {name}, {listed(list(frame.columns))}, got {column!r}")
-        own = {name: frame[[column]] for name, frame in frames.items()}
+        own = {name: frame.iloc[:, [frame.columns.get_loc(column)]] for name, frame in frames.items()}
         plain = (table[column] for table in plain_tables(**own))
         kind = column_kinds(own["real"])[column]
         return compare_columns(column, *plain, kind, n_bins, is_date(own["real"][column])).plot(ax)

@@ -67,8 +67,8 @@ def measure(tables: Tables, target: Any, random_state: Any) -> pd.DataFrame:
         *_columns(shapes, told, covered, missing),
         *_pairs(pairs),
     ]
-    frame = pd.DataFrame(rows, columns=FIELDS)
-    return frame.astype({"column": object, "column_2": object, "value": float, "real": float})
+    frame = pd.DataFrame(rows, columns=FIELDS, dtype=object)  # so that a column may be called None
+    return frame.astype({"value": float, "real": float})
 
 
 def _use(tables: Tables, target: Any, seeds: dict) -> list[tuple]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,11 @@ class Report:
         except ImportError:
             return None
         return f'<iframe title="report" sandbox srcdoc="{escape(page)}" style="width: 100%; height: 45em; border: 0"></iframe>'
+
+    def __str__(self) -> str:
+        """Return the text, with replacements for the characters that standard output cannot show."""
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        return repr(self).encode(encoding, "replace").decode(encoding)
 
     def __repr__(self) -> str:
         lines = [f"Report on {self.n_rows['synthetic']:,} synthetic rows of {self.n_columns} columns", ""]
