@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,21 @@ class GenerativeModel(BaseEstimator):
         with persistence.reading(path):
             return cls._from_files(files, trusted)
 
+    @contextmanager
+    def _refitted(self) -> Iterator[None]:
+        """Remove what an earlier fit learned while the block makes another; where it fails, that is there again."""
+        learned = {name: value for name, value in vars(self).items() if name.endswith("_") or name in _HIDDEN}
+        was_fitted = self.__sklearn_is_fitted__()
+        self._forget()
+        try:
+            yield
+        except BaseException:
+            if was_fitted:
+                self._forget()
+                vars(self).update(learned)
+            raise
+
     def _forget(self) -> None:
-        """Remove what an earlier fit learned, so that one that fails leaves nothing half-fitted behind."""
         for name in [name for name in vars(self) if name.endswith("_") or name in _HIDDEN]:
             delattr(self, name)
 
@@ -192,6 +206,11 @@ def check_checkpoints(estimator: Any) -> None:
         raise TypeError(
             f"The 'checkpoint_dir' parameter of {type(estimator).__name__} must be the path of a folder or None, got "
             f"{estimator.checkpoint_dir!r}."
+        )
+    if estimator.checkpoint_dir == "":
+        raise ValueError(
+            f"The 'checkpoint_dir' parameter of {type(estimator).__name__} must be the path of a folder or None, got ''; "
+            "pass '.' for the working directory."
         )
 
 

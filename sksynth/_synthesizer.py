@@ -36,7 +36,7 @@ from ._private import (
 from ._random import seed_sequence, stream
 from ._sources import opened_table, token_ids
 from ._table_sampling import TableSampling
-from ._tables import Table, TableInMemory, in_memory, table_of
+from ._tables import Table, TableInMemory, in_memory, table_of, texts_of
 from ._text_model import LSTMTextModel
 from ._training._checkpoints import CLUSTERER, Folder
 from ._training._history import HISTORY, history_frame
@@ -175,7 +175,10 @@ class BatchLSTMSynthesizer(TableSampling):
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
+        **misplaced: Any,
     ):
+        if misplaced:
+            raise TypeError(_unexpected(misplaced))
         self.clusterer = clusterer
         self.text_model = text_model
         self.schema = schema
@@ -240,8 +243,8 @@ class BatchLSTMSynthesizer(TableSampling):
         self._check_parameters()
         if self.text_model is not None and self.text_model.warm_start and check_fitted(self):
             return self._go_on(X, started, "warm_start")
-        self._forget()
-        return self._fit(X, started)
+        with self._refitted():
+            return self._fit(X, started)
 
     def partial_fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
         """Train on more rows: one pass over them, from where the batches' networks are; the first call fits.
@@ -272,8 +275,8 @@ class BatchLSTMSynthesizer(TableSampling):
         refuse_more_training(self, "partial_fit")
         if check_fitted(self):
             return self._go_on(X, started, "partial_fit")
-        self._forget()
-        return self._fit(X, started, one_pass=True)
+        with self._refitted():
+            return self._fit(X, started, one_pass=True)
 
     def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
         """Train the model of one batch anew, and replace it alone; in `checkpoint_dir` too.
@@ -305,7 +308,7 @@ class BatchLSTMSynthesizer(TableSampling):
         check_is_fitted(self)
         self._check_parameters()
         refuse_more_training(self, "fit_batch")
-        frame = self._columns_of(batch, in_memory(X))
+        frame = self._columns_of(batch, in_memory(X, self.schema_))
         root = seed_sequence(self.random_state)
         table = TableInMemory(frame, None, self.min_frequency)
         model, job = self._new_model_and_job(batch, table, given_fields(self.schema, self.columns_), root)
@@ -348,7 +351,7 @@ class BatchLSTMSynthesizer(TableSampling):
         return frame[columns]
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
-        with opened_table(X) as X:
+        with opened_table(X, texts_of(self.schema)) as X:
             seed = stream(seed_sequence(self.random_state), "survey")
             table = table_of(X, self.schema, self.min_frequency, seed, whole=self._is_private)
             return self._fit_table(table, started, one_pass)
@@ -423,12 +426,14 @@ class BatchLSTMSynthesizer(TableSampling):
         model = self._new_model(table.sample[self._reading[batch]])
         job = model_files.take_up(model, table.records(self._reading[batch]), own, stream(root, "batch", batch))
         job.batch, job.n_context = batch, self._n_context(batch, model)
-        return model if self._is_private else model.set_params(tokenizer=clone(model.tokenizer_)), job
+        if not self._is_private:
+            model.tokenizer = clone(model.tokenizer_)
+        return model, job
 
     def _go_on(self, X: Any, started: float, how: str) -> "BatchLSTMSynthesizer":
         """Train the batches' networks further; on failure everything stays as it is."""
         refuse_more_training(self, how)
-        X = in_memory(X)
+        X = in_memory(X, self.schema_)
         frame = check_columns(self, X, check_table(X), reset=False)
         root = seed_sequence(self.random_state)
         pairs = [
@@ -486,7 +491,7 @@ class BatchLSTMSynthesizer(TableSampling):
         columns = self._reading[batch]
         model = self._new_model(table.sample[columns])
         known = {column: field for column, field in given.items() if column in columns}
-        model.set_params(tokenizer=TableTokenizer(known, min_frequency=self.min_frequency))
+        model.tokenizer = TableTokenizer(known, min_frequency=self.min_frequency)
         model._fit_tokenizer(lambda tokenizer: table.fitted(tokenizer, columns))
         ids, seed = token_ids(model.tokenizer_, table.records(columns)), stream(root, "batch", batch)
         return model, Job(ids, seed, batch=batch, n_context=self._n_context(batch, model))
@@ -514,15 +519,22 @@ class BatchLSTMSynthesizer(TableSampling):
 
     def _new_model(self, columns: pd.DataFrame) -> LSTMTextModel:
         """Return a clone of the template for the columns of a batch, which it has seen."""
-        model = LSTMTextModel(**self._model_params())
+        model = self._cloned_template()
         model._check_records(columns, reset=True)
         return model
 
+    def _cloned_template(self) -> LSTMTextModel:
+        """Return a clone of the template, of its own class, without callbacks, which are part of a batch's job."""
+        template = LSTMTextModel() if self.text_model is None else copy(self.text_model)
+        template.callbacks = None  # never copied: callbacks of Keras may hold a whole network
+        model = clone(template)
+        if model.any_order == "auto":
+            model.any_order = self.epsilon is None  # any column may be given
+        return model
+
     def _model_params(self) -> dict:
-        """Return what every batch's model has of the template: not a tokenizer, nor callbacks, which are part of its job."""
-        params = (LSTMTextModel() if self.text_model is None else self.text_model).get_params(deep=False)
-        if params["any_order"] == "auto":
-            params["any_order"] = self.epsilon is None  # any column may be given
+        """Return what every batch's model has of the template: not a tokenizer, nor callbacks."""
+        params = self._cloned_template().get_params(deep=False)
         return {name: value for name, value in params.items() if name not in ("tokenizer", "callbacks")}
 
     def _run(self, models: list, jobs: list, started: float) -> list[Outcome]:
@@ -553,6 +565,16 @@ class BatchLSTMSynthesizer(TableSampling):
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _unexpected(names: Mapping) -> str:
+    """Return an error message for arguments that the constructor does not take, with the estimator that takes them."""
+    message = f"BatchLSTMSynthesizer got unexpected arguments: {', '.join(names)}"
+    for name, owner in (("text_model", LSTMTextModel), ("clusterer", ColumnClusterer)):
+        known = owner._get_param_names()
+        own = ", ".join(f"{key}={value!r}" for key, value in names.items() if key in known)
+        message += f"; pass {name}={owner.__name__}({own})" if own else ""
+    return message
 
 
 def _join_histories(models: list[LSTMTextModel]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ import pandas as pd
 from ._sources import TableSource, opened_table
 from ._survey import Survey, rows_to_survey
 from ._validation import check_table
-from .fields import Schema, infer_schema
+from .fields import Field, Schema, infer_schema
 from .tokenizers import TableTokenizer
 
-__all__ = ["Table", "TableInMemory", "in_memory", "table_of"]
+__all__ = ["Table", "TableInMemory", "in_memory", "table_of", "texts_of"]
+
+TEXT_DTYPES = ("str", "string", "object")
 
 
 class Table(ABC):
@@ -107,7 +109,29 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
     return TableInMemory(X, given, min_frequency)
 
 
-def in_memory(X: Any) -> Any:
-    """Return a table that is in files, or of Dask, as a frame; anything else as it is."""
-    with opened_table(X) as opened:
+def in_memory(X: Any, schema: Any = None) -> Any:
+    """Return a table that is in files, or of Dask, as a frame; anything else as it is; a schema says what is text in CSV."""
+    with opened_table(X, texts_of(schema)) as opened:
         return opened.whole() if isinstance(opened, TableSource) else opened
+
+
+def texts_of(schema: Any) -> set:
+    """Return the columns that a schema says to hold text, whatever it looks like; none if it is no mapping."""
+    return {column for column, field in schema.items() if _is_text(field)} if isinstance(schema, Mapping) else set()
+
+
+def _is_text(field):
+    """Tell fields of text; what is left open is as CSV has it."""
+    if not isinstance(field, Field):
+        return field in ("text", "identifier")
+    if field.dtype is not None:
+        return field.dtype in TEXT_DTYPES or (field.dtype == "category" and _are_texts(field.categories or field.levels))
+    if field.kind == "category":
+        return _are_texts(field.categories)
+    if field.kind == "datetime":
+        return field.format is not None
+    return field.kind == "text" or (field.kind == "identifier" and field.pattern is not None)
+
+
+def _are_texts(values):
+    return bool(values) and all(isinstance(value, str) for value in values)

@@ -75,8 +75,9 @@ class LSTMTextModel(TextSampling):
     monitor : {"val_loss", "val_accuracy", "loss", "accuracy"}, default="val_loss"
         The figure of `history_` by which the best epoch is told, whose weights are kept; that of the training rows where none
         are held out.
-    patience : int, default=4
-        Epochs without improvement before early stopping.
+    patience : int, optional
+        Epochs without improvement before early stopping. None: a sixth of `epochs`, but 4 at least: where few rows are held
+        out, `val_loss` has plateaus.
     min_delta : float, default=0.0
         Change of that figure (of a loss: in nats per record) that counts as improvement.
     max_time : float, default=None
@@ -182,7 +183,7 @@ class LSTMTextModel(TextSampling):
         validation_fraction: float | None = None,
         early_stopping: bool | str = "auto",
         monitor: str = "val_loss",
-        patience: int = 4,
+        patience: int | None = None,
         min_delta: float = 0.0,
         max_time: float | None = None,
         epsilon: float | None = None,
@@ -288,11 +289,11 @@ class LSTMTextModel(TextSampling):
         self._check_parameters()
         if one_pass:
             refuse_more_training(self, "partial_fit")
-        further = further and check_fitted(self)
-        if not further:
-            self._forget()
-        with opened(X) as X:
-            return self._go_on(X, started, one_pass) if further else self._fit(X, started, one_pass)
+        if further and check_fitted(self):
+            with opened(X) as X:
+                return self._go_on(X, started, one_pass)
+        with self._refitted(), opened(X) as X:
+            return self._fit(X, started, one_pass)
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):

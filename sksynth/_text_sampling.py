@@ -236,9 +236,13 @@ class TextSampling(GenerativeModel):
         """Return the log-likelihood of every record.
 
         A number scores the probability of its cell divided by the count of values of its precision in the cell (by the
-        cell's width where it has no decimal precision); a category that fit did not keep scores as `other`; identifiers
-        score 0. Of a text that is longer than what was learned, the beginning is scored. The model of a linked batch scores
-        the columns of the batch in the context of the others that it reads.
+        cell's width where it has no decimal precision); identifiers score 0. The model of a linked batch scores the columns
+        of the batch in the context of the others that it reads.
+
+        What fit did not keep is scored by a floor, which is finite but far below what was kept: a rare or unknown category,
+        a number or date beyond the bounds or of more decimals, each unknown character and a text longer than what was learned
+        lose at least `log(1e6)`, 13.8 nats, numbers the more, the farther they lie outside. So a coarser schema does not score
+        better.
 
         Parameters
         ----------
@@ -259,7 +263,8 @@ class TextSampling(GenerativeModel):
         ids, n_context = self.tokenizer_.encode(X, cut=True), self.training_.get("n_context", 0)
         tokens = ids[:, : self.tokenizer_.grammar_.n_positions]
         scores = core.log_likelihood(*self._network(), tokens, n_context) if self._weights else np.zeros(len(ids))
-        return scores - self.tokenizer_.log_cell_size(ids, *([n_context] if n_context else []))
+        context = [n_context] if n_context else []
+        return scores - self.tokenizer_.log_cell_size(ids, *context) - self.tokenizer_.log_outside(X, *context)
 
 
 def _prefixes_and_number(prefix, n_samples, given):

@@ -11,9 +11,13 @@ import json
 import math
 import os
 import re
+import secrets
+import shutil
+import stat
 import zipfile
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -235,21 +239,29 @@ def check_header(header: Any, kind: str) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file such that whoever reads it finds the old content or the new, whatever happens in between.
 
+    A link stays one, and a file keeps its mode; what is no regular file (a device, a pipe) is written into.
+
     Raises
     ------
     OSError
         If it cannot be written (no space, no permission); what was there before is still there.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = None
     try:
-        with open(aside, "wb") as file:
+        path = real_path(path)
+        if _is_special(path):
+            path.write_bytes(content)
+            return
+        aside = path.with_name(f".{secrets.token_hex(8)}.part")  # another one for every thread
+        with open(aside, "xb", opener=partial(_open_like, path)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         put_in_place(aside, path)
     except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
+        if aside is not None:
+            with suppress(OSError):
+                aside.unlink()
         raise OSError(
             error.errno,
             f"cannot write {path} ({len(content):,} bytes): {error.strerror}. What was there before is still there: make "
@@ -257,8 +269,34 @@ def write_atomically(path: Path, content: bytes) -> None:
         ) from error
 
 
+def real_path(path: Any) -> Path:
+    """Return the absolute path of the file that a path names, which is another where it is a link to a file."""
+    path = Path(os.path.abspath(path))
+    return path if _is_special(path) else Path(os.path.realpath(path))
+
+
+def _is_special(path):
+    """Tell devices, pipes and sockets from files and folders."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _open_like(path, aside, flags):
+    """Open a new file that nobody may read who may not read the one at `path`."""
+    return os.open(aside, flags, 0o600 if path.exists() else 0o666)
+
+
 def put_in_place(aside: Path, path: Path) -> None:
-    """Give a file that is written, whole and on disk, its name, under which there may be another."""
+    """Give a file that is written, whole and on disk, its name; of a file that has it the mode is kept.
+
+    Where the name is that of a device or a pipe, the content is written into that.
+    """
+    if _is_special(path):
+        with open(aside, "rb") as source, open(path, "wb") as target:
+            shutil.copyfileobj(source, target)
+        aside.unlink()
+        return
+    with suppress(FileNotFoundError):
+        os.chmod(aside, stat.S_IMODE(path.stat().st_mode))
     os.replace(aside, path)
     _sync_folder(path.parent)
 

@@ -76,7 +76,9 @@ def test_from_a_table_to_a_report(run, small):
     """fit, info, sample and report go from a CSV file to a report, with nothing on standard output but what was asked for."""
     small.to_csv("real.csv", index=False)
     fitted = run("fit", "real.csv", "-o", "model", "--epochs", 1, "--seed", 0, "--min-frequency", 3)
-    assert (0, "", "") == (fitted.exit_code, fitted.stdout, fitted.stderr)
+    assert (0, "") == (fitted.exit_code, fitted.stdout)
+    assert fitted.stderr.startswith("sksynth: wrote model: a model of 3 columns, made in ")
+    assert 1 == len(fitted.stderr.splitlines())
     expected = BatchLSTMSynthesizer(random_state=0, min_frequency=3).set_params(text_model__epochs=1)
     rows = expected.fit(pd.read_csv("real.csv")).sample(100, random_state=3)
 
@@ -142,7 +144,12 @@ def test_options_of_fit_are_parameters(monkeypatch):
 def test_standard_input_and_output(run, model, small, fitted_small, monkeypatch):
     """A table may come from standard input, and rows go to standard output, in many chunks as in one."""
     read = []
-    monkeypatch.setattr(BatchLSTMSynthesizer, "fit", lambda self, X: read.append(X) or vars(self).update(vars(fitted_small)))
+
+    def fit(self, X):
+        read.append(pd.read_csv(X))
+        vars(self).update(vars(fitted_small))
+
+    monkeypatch.setattr(BatchLSTMSynthesizer, "fit", fit)
     assert 0 == run("fit", "-", "-o", "other", input=small.to_csv(index=False)).exit_code
     assert_frame_equal(pd.read_csv(io.StringIO(small.to_csv(index=False))), read[0])
     drawn = run("sample", model, "-n", 25_000, "-o", "-", "--seed", 1)
@@ -321,7 +328,7 @@ def test_a_failure_is_one_line_and_1(run, model, name):
 
 def test_nothing_on_standard_input_is_a_failure(run):
     """An empty standard input is named as what is wrong."""
-    assert "sksynth: standard input: No columns to parse from file" == failed(run("fit", "-", "-o", "new", input=""))
+    assert "sksynth: standard input: got nothing, expected a table as CSV" == failed(run("fit", "-", "-o", "new", input=""))
 
 
 def test_debug_shows_where(run):
@@ -433,3 +440,45 @@ def test_names_of_columns_that_are_no_text(run, few_valued, synthesizer):
     assert ["0", "1"] == list(read.columns)
     assert read["0"].all()
     assert (fitted.sample(9, given={0: True}, random_state=0) == read.to_numpy(np.bool_)).all()
+
+
+def test_schema_comes_before_reading(run, tmp_path):
+    """Postal codes keep their zero from a file and from standard input, by themselves and where the schema says text."""
+    text = "\n".join(["plz,n", *["01001,7", "80331,8"] * 30])
+    Path("real.csv").write_text(text)
+    Path("schema.json").write_text(Schema({"n": Category(dtype="str")}).to_json())
+    for table in ("real.csv", "-"):
+        done = run("fit", table, "-o", "model", "--schema", "schema.json", "--epochs", 1, "--overwrite", input=text)
+        assert 0 == done.exit_code, done.stderr
+        rows = BatchLSTMSynthesizer.load("model").sample(20, random_state=0)
+        assert {"01001", "80331", "7", "8"} == set(rows.stack())
+
+
+def test_a_model_is_no_standard_output(run, small):
+    """`fit -o -` is wrong usage, before any work."""
+    small.to_csv("real.csv", index=False)
+    done = run("fit", "real.csv", "-o", "-")
+    assert 2 == done.exit_code
+    assert "a model is written to a file" in done.stderr
+    assert ["real.csv"] == os.listdir()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_info_is_told_in_any_encoding(few_valued, synthesizer, tmp_path, encoding):
+    """Where standard output has no such character, `info` escapes it."""
+    synthesizer().fit(few_valued(40, ["Plzeň", "東京"])).save(tmp_path / "model")
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([*COMMAND, "info", tmp_path / "model"], capture_output=True, env=environment)
+    assert (0, b"") == (done.returncode, done.stderr)
+    assert rb"\u6771\u4eac" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of Unix")
+@pytest.mark.parametrize("args", [["info"], ["sample", "-n", "5", "-o", "-"]])
+def test_a_closed_standard_output_is_named(model, args):
+    """A closed standard output is a failure in one line."""
+    command = ["sh", "-c", '"$@" >&-', "sh", *COMMAND, args[0], str(model), *args[1:]]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert 1 == done.returncode
+    assert done.stderr.startswith("sksynth: ") and "standard output is closed" in done.stderr
+    assert 1 == len(done.stderr.splitlines())

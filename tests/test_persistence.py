@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import os
 import pickle
 import stat
 import struct
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -653,3 +655,31 @@ def test_an_archive_of_many_members_is_read_in_time(tmp_path):
             archive.writestr(f"{number}", b"")
     with pytest.raises(ModelFileError, match=r"expected a model file with format\.json"):
         load_bytes(file.getvalue(), tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and modes of Unix")
+def test_a_path_stays_what_it_is(fitted_small, tmp_path):
+    """A link stays a link whose target is written, a file keeps its mode, a pipe gets the content."""
+    (tmp_path / "target").touch(mode=0o600)
+    os.symlink(tmp_path / "target", tmp_path / "link")
+    fitted_small.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert 0o600 == (tmp_path / "target").stat().st_mode & 0o777
+    expected = (tmp_path / "target").read_bytes()
+    assert BatchLSTMSynthesizer.load(tmp_path / "target").columns_ == fitted_small.columns_
+
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit((tmp_path / "pipe").read_bytes)
+        fitted_small.save(tmp_path / "pipe")
+        assert expected == read.result(timeout=60)
+    assert (tmp_path / "pipe").is_fifo()
+    assert {"link", "pipe", "target"} == set(os.listdir(tmp_path))
+
+
+def test_threads_save_to_one_path(fitted_small, tmp_path):
+    """Eight threads that save to one path leave one whole file and nothing else."""
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(fitted_small.save, [tmp_path / "model"] * 24))
+    assert ["model"] == os.listdir(tmp_path)
+    assert BatchLSTMSynthesizer.load(tmp_path / "model").columns_ == fitted_small.columns_

@@ -432,3 +432,23 @@ def test_parquet_needs_pyarrow(fitted_small, tmp_path, monkeypatch):
         fitted_small.sample_to(tmp_path / "rows.parquet", 3)
     fitted_small.sample_to(tmp_path / "rows.csv", 3)
     assert ["rows.csv"] == left(tmp_path)
+
+
+@pytest.mark.parametrize("entropy", [5, [1, 2]])
+def test_a_seed_sequence_is_a_seed(fitted_small, broken_off, tmp_path, entropy):
+    """A SeedSequence of one number or several draws the rows that `sample` draws, and goes on with them."""
+    seed = np.random.SeedSequence(entropy)
+    broken_off(fitted_small.sample_to, tmp_path / "rows.csv", N, chunks=2, random_state=seed)
+    fitted_small.sample_to(tmp_path / "rows.csv", N, random_state=seed)
+    assert fitted_small.sample(N, random_state=seed).to_csv(index=False) == (tmp_path / "rows.csv").read_text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and modes of Unix")
+def test_a_link_to_a_file_stays_one(fitted_small, tmp_path):
+    """Rows go to the file that a link names, which keeps its mode."""
+    (tmp_path / "target").touch(mode=0o600)
+    os.symlink(tmp_path / "target", tmp_path / "rows.csv")
+    fitted_small.sample_to(tmp_path / "rows.csv", 20, random_state=0, overwrite=True)
+    assert (tmp_path / "rows.csv").is_symlink()
+    assert 0o600 == (tmp_path / "target").stat().st_mode & 0o777
+    assert fitted_small.sample(20, random_state=0).to_csv(index=False) == (tmp_path / "target").read_text()

@@ -1,6 +1,9 @@
 """Promises of BatchLSTMSynthesizer about what it refuses, and how."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -176,3 +179,79 @@ def test_a_fork_of_a_process_with_tensorflow_is_refused(monkeypatch, small, synt
     for call in (synthesizer().fit, fitted_small.score):
         with pytest.raises(RuntimeError, match=r"is a fork.*'loky'"):
             call(small)
+
+
+def test_a_second_fit_that_fails_leaves_the_first(few_valued, synthesizer):
+    """A table that cannot be learned leaves a fitted synthesizer as it was."""
+    model = synthesizer().fit(few_valued(40, ["a", "b"]))
+    before = model.sample(10, random_state=0)
+    with pytest.raises((TypeError, ValueError)):
+        model.fit(pd.DataFrame({"other": [b"1", {}] * 20}))
+    pd.testing.assert_frame_equal(before, model.sample(10, random_state=0))
+
+
+@pytest.mark.parametrize("made", [BatchLSTMSynthesizer, LSTMTextModel])
+def test_an_empty_checkpoint_dir_is_refused(made, few_valued):
+    """An empty checkpoint_dir, which would be the working directory, is refused by name."""
+    with pytest.raises(ValueError, match=r"'checkpoint_dir' parameter of .* got ''"):
+        made(checkpoint_dir="").fit(few_valued(40, ["a", "b"]))
+
+
+FORK = """
+import multiprocessing as mp, queue
+import tensorflow as tf
+
+def work(answers):
+    import pandas as pd
+    from sksynth import BatchLSTMSynthesizer
+    try:
+        BatchLSTMSynthesizer(random_state=0).fit(pd.DataFrame({"a": ["x", "y", "z"] * 20}))
+    except RuntimeError as error:
+        answers.put(str(error))
+
+tf.reduce_sum(tf.random.normal((100, 100)))
+context = mp.get_context("fork")
+answers = context.Queue()
+child = context.Process(target=work, args=(answers,), daemon=True)
+child.start()
+print(answers.get(timeout=120))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads of a process are listed on Linux alone")
+def test_a_fork_of_a_process_in_which_others_started_tensorflow_is_refused():
+    """Where the user's own code started TensorFlow before the fork, fit says so in the child instead of hanging."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=240)
+
+    assert "is a fork" in done.stdout, done.stderr
+
+
+def test_parameters_of_the_text_model_are_told_from_those_of_the_synthesizer():
+    """A parameter of the template given to the synthesizer is rejected with the line that sets it."""
+    with pytest.raises(TypeError, match=r"unexpected arguments: epochs; pass text_model=LSTMTextModel\(epochs=3\)"):
+        BatchLSTMSynthesizer(epochs=3)
+    with pytest.raises(TypeError, match=r"unexpected arguments: colour$"):
+        BatchLSTMSynthesizer(colour="red")
+
+    assert BatchLSTMSynthesizer(text_model=LSTMTextModel(epochs=3)).text_model.epochs == 3
+
+
+class Loud(LSTMTextModel):
+    """A subclass with parameters of its own."""
+
+    def __init__(self, rnn_units=4, epochs=1):
+        super().__init__(rnn_units=rnn_units, epochs=epochs, embedding_dim=4, validation_fraction=0.0)
+
+
+def test_a_subclass_given_as_template_stays_one(small, tmp_path):
+    """Models of the batches are clones of the template, of its class, also after more training and from a file."""
+    fitted = BatchLSTMSynthesizer(text_model=Loud(rnn_units=3), random_state=0).fit(small)
+    fitted.partial_fit(small.head(20))
+    fitted.save(tmp_path / "model")
+
+    loaded = BatchLSTMSynthesizer.load(tmp_path / "model", trusted=[Loud])
+
+    for synthesizer in (fitted, loaded):
+        assert [type(model) for model in synthesizer.models_] == [Loud]
+        assert synthesizer.models_[0].training_["rnn_units"] == 3
+        assert len(synthesizer.sample(5, random_state=0)) == 5

@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import GridSearchCV, KFold
 
-from sksynth import ColumnClusterer
+from sksynth import BatchLSTMSynthesizer, ColumnClusterer
+from sksynth.fields import Text
 
 N = 120
 PICK = np.random.default_rng(0).integers(0, 40, N)  # a value of 40 for every row
@@ -19,8 +21,9 @@ def test_the_scores_of_all_rows_sum_to_one(fitted_small):
     values = ["red", "blue", "never seen", None], [True, False, None], [*range(number.low, number.high + 1), None]
     rows = pd.DataFrame(list(itertools.product(*values)), columns=["colour", "flag", "count"])
     rows = rows.astype({"flag": "boolean", "count": "Int64"})
+    stands_for = np.where(rows["colour"] == "never seen", 1e6, 1)  # so many values that fit did not keep
 
-    assert np.exp(fitted_small.score_samples(rows)).sum() == pytest.approx(1, abs=1e-5)
+    assert (stands_for * np.exp(fitted_small.score_samples(rows))).sum() == pytest.approx(1, abs=1e-5)
 
 
 NUMBERS = {
@@ -58,13 +61,18 @@ def test_the_density_of_a_continuous_number_integrates_to_one(synthesizer):
     assert density.mean() * (field.high - field.low) == pytest.approx(1, abs=0.02)
 
 
-def test_unseen_and_folded_categories_score_as_other(small, fitted_small):
-    """A category that fit has not seen scores as one that was too rare to be kept."""
+FLOOR = np.log(1e6)
+
+
+def test_unseen_and_folded_categories_score_as_a_millionth_of_other(small, fitted_small):
+    """A category that fit has not kept loses 13.8 nats, whichever it is."""
     rare, unseen = small.head(3).copy(), small.head(3).copy()
     rare["colour"], unseen["colour"] = "rare", "never seen"
+    labelled = fitted_small.models_[0].tokenizer_
 
     np.testing.assert_array_equal(fitted_small.score_samples(rare), fitted_small.score_samples(unseen))
     assert np.isfinite(fitted_small.score_samples(unseen)).all()
+    np.testing.assert_allclose(labelled.log_outside(unseen[labelled.columns_]), FLOOR)
 
 
 def test_every_legal_row_has_a_finite_score(orders, fitted_orders):
@@ -76,13 +84,61 @@ def test_every_legal_row_has_a_finite_score(orders, fitted_orders):
         assert np.isfinite(fitted_orders.score_samples(rows)).all()
 
 
-def test_numbers_beyond_the_bounds_score_as_at_them(fitted_small, small):
-    """A number that fit folded into its bounds scores finite, as the bound does."""
+def test_numbers_beyond_the_bounds_score_the_lower_the_farther(fitted_small, small):
+    """A number beyond the bounds scores finite, at least 13.8 nats below the bound, and less the farther it lies outside."""
     field = fitted_small.schema_["count"]
-    beyond, at = small.head(2).copy(), small.head(2).copy()
-    beyond["count"], at["count"] = [-1000, 1000], [field.low, field.high]
+    rows = pd.concat([small.head(1)] * 6, ignore_index=True)
+    rows["count"] = pd.array([field.high, field.high + 1, field.high + 2, 1000, 10**12, 2**62], dtype="Int64")
+    scores = fitted_small.score_samples(rows)
 
-    np.testing.assert_array_equal(fitted_small.score_samples(at), fitted_small.score_samples(beyond.astype(at.dtypes)))
+    assert np.isfinite(scores).all() and (np.diff(scores) < 0).all()
+    assert scores[1] < scores[0] - FLOOR
+    rows["count"] = pd.array([field.low, field.low - 1, field.low - 2, -1000, -(10**12), -(2**62)], dtype="Int64")
+    assert (np.diff(fitted_small.score_samples(rows)) < 0).all()
+
+
+WRONG = {
+    "price": [1e9, 10.123],
+    "when": [pd.Timestamp("1700-01-01"), pd.Timestamp("2020-06-15 10:00:01")],
+    "city": ["Atlantis", ""],
+    "note": ["\u3042\u3042", "ab" * 300],
+    "level": [-1e6, 1e300],
+}
+
+
+@pytest.mark.parametrize("column", WRONG)
+def test_rows_with_values_outside_score_below_all_real_rows(synthesizer, column):
+    """A value outside of what fit kept, of any kind of column, ranks below every row that fit kept whole, and is finite."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({
+        "price": rng.integers(100, 9000, N) / 100,
+        "when": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 365, N), "D"),
+        "city": rng.choice(["Bonn", "Köln"], N),
+        "note": rng.choice(["aab", "abba", "baa"], N),
+        "level": rng.normal(size=N),
+    })  # fmt: skip
+    table["note"] = table["note"].astype("string")
+    fitted = synthesizer(min_frequency=1, schema={"note": Text()}).fit(table)
+    wrong = pd.concat([table.head(5).assign(**{column: value}) for value in WRONG[column]]).astype(table.dtypes)
+    scores = fitted.score_samples(wrong)
+
+    assert np.isfinite(scores).all()
+    assert scores.max() < fitted.score_samples(table).min()
+
+
+@pytest.mark.filterwarnings("ignore:column 'city'")
+def test_a_search_over_min_frequency_prefers_the_finer_model(template):
+    """A coarser schema does not score better over folds: what it folds or clips counts by what it stands for."""
+    rng, n = np.random.default_rng(0), 400
+    shares = np.r_[np.full(5, 0.12), np.full(10, 0.04)]
+    table = pd.DataFrame({"city": [f"c{i}" for i in rng.choice(15, n, p=shares)], "age": rng.integers(18, 80, n)})
+    grid = {"min_frequency": [1, 40, 150]}
+    estimator = BatchLSTMSynthesizer(text_model=template(), random_state=0)
+    search = GridSearchCV(estimator, grid, cv=KFold(2, shuffle=True, random_state=0)).fit(table)
+
+    assert search.best_params_ == {"min_frequency": 1}
+    assert (np.diff(search.cv_results_["mean_test_score"]) < 0).all()
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_a_row_scores_alone_as_among_others(orders, fitted_orders):

@@ -435,3 +435,57 @@ def test_a_column_that_no_field_can_be_is_named(few, tmp_path):
     TABLE.assign(size=TABLE["size"].where(TABLE.index != 800, np.inf)).to_parquet(tmp_path / "t.parquet")
     with pytest.raises(ValueError, match=r"Column 'size' of .*t.parquet contains infinity"):
         tiny().fit(tmp_path / "t.parquet")
+
+
+def read(path, text, texts=(), encoding="utf-8"):
+    """Write a file of CSV and read it as fit does."""
+    path.write_bytes(text.encode(encoding))
+    with opened_table(path, texts) as table:
+        return table.whole()
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_separators_are_recognised(tmp_path, mark):
+    """A CSV file is one table whichever of the usual marks separates its cells, decimals of German files included."""
+    comma = mark == ";"
+    found = read(tmp_path / "x.csv", f"a{mark}b\n1{',' if comma else '.'}5{mark}x y\n2{mark}z\n")
+    assert_frame_equal(pd.DataFrame({"a": [1.5, 2.0], "b": ["x y", "z"]}), found)
+    assert_frame_equal(pd.DataFrame({"a": [1.5], "b": [2]}), read(tmp_path / "x.csv", f"a{mark}b\n1.5{mark}2\n"))
+
+
+def test_marks_within_texts_separate_nothing(tmp_path):
+    """One column of texts with semicolons, tabs and bars stays one column."""
+    assert [["p; q"], ["r\ts|t"]] == read(tmp_path / "x.csv", "a\np; q\nr\ts|t\n").to_numpy().tolist()
+
+
+@given(st.lists(st.integers(0, 99_999), min_size=1, max_size=20), st.booleans())
+def test_codes_keep_their_zeros(tmp_path_factory, codes, missing):
+    """Digits come back as they were written where some begin with zero, with missing cells and in several chunks too."""
+    path = tmp_path_factory.mktemp("codes") / "x.csv"
+    written = ["01001", *(f"{code:05}" for code in codes), *[""] * missing]
+    frame = read(path, "\n".join(["plz,x", *(f"{code},1" for code in written)]))
+    assert [code or None for code in written] == frame["plz"].astype(object).where(frame["plz"].notna(), None).tolist()
+    assert np.issubdtype(frame["x"].dtype, np.integer)
+
+
+@pytest.mark.parametrize("numbers", [["10", "-07"], ["0.5", "1.25"], ["0", "10"], ["0", "1.0"]])
+def test_numbers_stay_numbers(tmp_path, numbers):
+    """What begins with zero but is no code is a number."""
+    assert pd.api.types.is_numeric_dtype(read(tmp_path / "x.csv", "\n".join(["n", *numbers]))["n"])
+
+
+@pytest.mark.parametrize("field", [fields.Category(dtype="str"), fields.Text(), fields.Category(["7", "8"])])
+def test_what_the_schema_calls_text_is_read_as_text(tmp_path, template, field):
+    """A column of CSV that the schema says to be text is one, however much like a number it looks."""
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(["n,x", *["7,1", "8,2"] * 40]))
+    model = BatchLSTMSynthesizer(text_model=template(), schema={"n": field}, random_state=0).fit(path)
+    assert {"7", "8"} >= set(model.sample(20, random_state=0)["n"]) or field.kind == "text"
+    assert all(isinstance(cell, str) for cell in model.sample(20, random_state=0)["n"])
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_other_encodings_are_named(tmp_path, encoding):
+    """A CSV file that is not UTF-8 is refused with how to convert it."""
+    with pytest.raises(ValueError, match=r"is not UTF-8.*iconv"):
+        read(tmp_path / "x.csv", "a,b\nä,1\n", encoding=encoding)

@@ -102,12 +102,18 @@ def from_files(cls: type, files: Mapping[str, bytes], trusted: Any = ()) -> Any:
     synthesizer = _unfitted(cls, settings, trusted)
     set_from(synthesizer, settings, persistence.state_in(files, CLUSTERER))
     batches = range(len(synthesizer.batches_))
-    return _with_models(synthesizer, [_model_of(f"batch_{batch}", files, trusted) for batch in batches])
+    template = _class_of_models(synthesizer)
+    return _with_models(synthesizer, [_model_of(template, f"batch_{batch}", files, trusted) for batch in batches])
 
 
-def _model_of(batch, files, trusted):
+def _class_of_models(synthesizer):
+    """Return the class of the batches' models, which are clones of the template."""
+    return LSTMTextModel if synthesizer.text_model is None else type(synthesizer.text_model)
+
+
+def _model_of(template, batch, files, trusted):
     with persistence.reading(batch):
-        return _model.from_files(LSTMTextModel, persistence.under(batch, files), trusted)
+        return _model.from_files(template, persistence.under(batch, files), trusted)
 
 
 def from_folder(cls: type, folder: Folder, trusted: Any = ()) -> Any:
@@ -117,7 +123,8 @@ def from_folder(cls: type, folder: Folder, trusted: Any = ()) -> Any:
         synthesizer = _unfitted(cls, settings, trusted)
         set_from(synthesizer, settings, folder.state(CLUSTERER))
         batches = range(len(synthesizer.batches_))
-        models = [_model.from_folder(LSTMTextModel, folder.batch(batch), trusted) for batch in batches]
+        template = _class_of_models(synthesizer)
+        models = [_model.from_folder(template, folder.batch(batch), trusted) for batch in batches]
         return _with_models(synthesizer, models)
 
 

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ def write_rows(
     **how : bool
         `any_seed`, whether a call of another seed may be gone on with, and `overwrite`, whether what is there may be lost.
     """
-    path = Path(os.path.abspath(path))
+    path = persistence.real_path(path)
     form = format_of(path, fields)
     _check_target(path, how["overwrite"])
     partial = Partial(path)
@@ -72,7 +71,7 @@ def _check_target(path, overwrite):
 
 def _taken_up(partial, settings, seed, any_seed, overwrite):
     """Return the seed of the rows, and how many of them are there."""
-    asked = {**settings, "random_state": {"entropy": int(seed.entropy), "spawn_key": list(map(int, seed.spawn_key))}}
+    asked = {**settings, "random_state": _plain_seed(seed)}
     found = partial.settings()
     if found is None or not partial.rows.exists():  # it is gone where a process was killed after the last of its work
         return seed, partial.begin(asked)
@@ -87,6 +86,15 @@ def _taken_up(partial, settings, seed, any_seed, overwrite):
             "pass overwrite=True to start afresh, or remove that folder"
         )
     return seed, partial.begin(asked)
+
+
+def _plain_seed(seed):
+    """Return a seed as JSON has it; its entropy may be several numbers."""
+    entropy = np.asarray(seed.entropy, dtype=object)
+    return {
+        "entropy": list(map(int, entropy)) if entropy.ndim else int(seed.entropy),
+        "spawn_key": list(map(int, seed.spawn_key)),
+    }
 
 
 def _in_chunks(portions: Iterator[pd.DataFrame], tally: Tally, size: int) -> Iterator[tuple[pd.DataFrame, Tally]]:

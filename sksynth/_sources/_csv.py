@@ -3,7 +3,8 @@
 import os
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from gzip import BadGzipFile
 from typing import Any
@@ -12,21 +13,28 @@ import pandas as pd
 from pandas.api import types
 
 from .._validation import listed, refuse_duplicates
+from ._csv_form import csv_form
 from ._table_source import STRINGS, TableSource, common_dtype, rows_per_chunk
 
 __all__ = ["CSVTable"]
+
+PADDED = r"\+?0\d+"  # a number that would lose its zeros
+CODE = r"\+?\d+"
 
 
 class CSVTable(TableSource):
     """CSV files with a line of column names, plain or compressed, read as `pandas.read_csv` would read them together.
 
-    They are read once to find the dtypes, and once for every use.
+    Cells may be separated by commas, semicolons, tabs or bars. Codes with leading zeros, such as 01001, stay text. The files
+    are read once to find the dtypes, once more for columns that may be such codes, and once for every use.
 
     Parameters
     ----------
     paths : sequence of path
         Of files with the same columns.
     name : str
+    texts : collection of column, default=()
+        Columns that are text whatever they look like; others than the files' own are ignored.
 
     Raises
     ------
@@ -34,9 +42,12 @@ class CSVTable(TableSource):
         If a file has other columns than the first, a row too many cells, or a file is damaged.
     """
 
-    def __init__(self, paths: Sequence, name: str):
+    def __init__(self, paths: Sequence, name: str, texts: Collection = ()):
         self.name, self._paths = name, [os.fspath(path) for path in paths]
-        self.dtypes = {}
+        self.dtypes, self._texts, self._forms = {}, frozenset(texts), {}
+        for path in self._paths:
+            with _errors_of(path):
+                self._forms[path] = csv_form(path)
         headers = [self._header(path) for path in self._paths]
         for path, header in zip(self._paths, headers, strict=True):
             if header != headers[0]:
@@ -56,13 +67,30 @@ class CSVTable(TableSource):
     def _set_dtypes(self, columns):
         """Read all rows for their number and the dtypes of the columns."""
         dtypes, n_missing, self.n_rows = dict.fromkeys(columns), dict.fromkeys(columns, 0), 0
-        for frame in self._all_frames(columns, None):
+        texts, whole = self._texts & set(columns), set(columns) - self._texts
+        for frame in self._all_frames(columns, dict.fromkeys(texts, STRINGS)):
             self.n_rows += len(frame)
             for column, values in frame.items():
                 missing = int(values.isna().sum())
                 n_missing[column] += missing
-                dtypes[column] = common_dtype(dtypes[column], _dtype_of(values.dropna() if missing else values))
-        self.dtypes = {column: _with_missing(dtype, n_missing[column] > 0) for column, dtype in dtypes.items()}
+                present = values.dropna() if missing else values
+                dtypes[column] = common_dtype(dtypes[column], _dtype_of(present))
+                if column in whole and not _are_whole(present):
+                    whole.remove(column)
+        dtypes = {column: _with_missing(dtype, n_missing[column] > 0) for column, dtype in dtypes.items()}
+        texts |= self._codes([column for column in columns if column in whole])
+        self.dtypes = dtypes | dict.fromkeys(texts, STRINGS)
+
+    def _codes(self, columns):
+        """Return those of some columns of whole numbers that are codes with leading zeros."""
+        codes, remaining = set(), columns
+        if columns:
+            for frame in self._all_frames(columns, STRINGS):
+                codes |= {column for column in remaining if _has_zeros_in_front(frame[column])}
+                remaining = [column for column in remaining if column not in codes]
+                if not remaining:
+                    break
+        return codes
 
     def _read(self, columns: list) -> Iterator[pd.DataFrame]:
         yield from self._all_frames(columns, {column: self.dtypes[column] for column in columns})
@@ -75,19 +103,31 @@ class CSVTable(TableSource):
     def _frames(self, path, *, chunksize=None, usecols=None, **options):
         """Yield what pandas reads of a file; errors say which it is."""
         own = usecols if self.dtypes else None  # of all columns at first: else cells too many are not noticed
-        try:
-            read = partial(pd.read_csv, path, index_col=False, usecols=own, low_memory=False, **options)
+        with _errors_of(path):
+            read = partial(pd.read_csv, path, index_col=False, usecols=own, low_memory=False, **self._forms[path], **options)
             if chunksize is None:
                 yield _strictly(read)
                 return
             with _strictly(partial(read, chunksize=chunksize)) as frames:
                 while (frame := _strictly(partial(next, frames, None))) is not None:
                     yield frame
-        except pd.errors.EmptyDataError:
-            return
-        except (pd.errors.ParserError, pd.errors.ParserWarning, zlib.error, BadGzipFile, EOFError, ValueError) as error:
-            said = str(error).strip().removeprefix("Error tokenizing data. C error: ")
-            raise ValueError(f"{path} cannot be read as CSV: {said}; mend that row, or write the file anew") from error
+
+
+@contextmanager
+def _errors_of(path):
+    """Have whatever pandas refuses name the file, and say what to do."""
+    try:
+        yield
+    except pd.errors.EmptyDataError:
+        return
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8: got 0x{error.object[error.start]:02x} ({error.reason}); write it anew as UTF-8, such as "
+            "with iconv -f LATIN1 -t UTF-8 (or -f UTF-16), or pass pandas.read_csv(path, encoding='latin-1') (or 'utf-16')"
+        ) from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning, zlib.error, BadGzipFile, EOFError, ValueError) as error:
+        said = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        raise ValueError(f"{path} cannot be read as CSV: {said}; mend that row, or write the file anew") from error
 
 
 def _strictly(call):
@@ -113,3 +153,16 @@ def _with_missing(dtype, missing):
     if missing and types.is_bool_dtype(dtype):
         return pd.BooleanDtype()
     return types.pandas_dtype("float64") if missing and types.is_integer_dtype(dtype) else dtype
+
+
+def _are_whole(values) -> bool:
+    """Tell whether all values of a stretch are whole numbers."""
+    if types.is_float_dtype(values.dtype):
+        return bool((values % 1 == 0).all())
+    return types.is_integer_dtype(values.dtype) or not len(values)
+
+
+def _has_zeros_in_front(texts) -> bool:
+    """Tell whether some whole numbers, as they are written, are codes: digits alone, and some of them begin with zero."""
+    texts = texts.dropna().str.strip()
+    return bool(texts.str.fullmatch(PADDED).any() and texts.str.fullmatch(CODE).all())

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")  # after that, of CSV
 
 
 @contextmanager
-def opened_table(X: Any) -> Iterator[Any]:
+def opened_table(X: Any, texts: Collection = ()) -> Iterator[Any]:
     """Yield what holds a table outside of memory as a source, for the block; anything else as it is.
 
     Parameters
     ----------
     X : path of a Parquet or CSV file, or of a folder of such files; or dataset of pyarrow, or DataFrame of Dask
+    texts : collection of column, default=()
+        Columns that are read as text from CSV, whatever they look like.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def opened_table(X: Any) -> Iterator[Any]:
     ImportError
         If what reads it is not installed.
     """
-    source = _table_of(X)
+    source = _table_of(X, texts)
     if source is None:
         yield X
         return
@@ -40,10 +42,10 @@ def opened_table(X: Any) -> Iterator[Any]:
         yield source
 
 
-def _table_of(X) -> TableSource | None:
+def _table_of(X, texts) -> TableSource | None:
     kinds = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(X).__mro__}
     if isinstance(X, str | os.PathLike):
-        return _table_at(X)
+        return _table_at(X, texts)
     if "pyarrow.Dataset" in kinds:
         from ._arrow import ArrowTable
 
@@ -55,7 +57,7 @@ def _table_of(X) -> TableSource | None:
     return None
 
 
-def _table_at(path):
+def _table_at(path, texts):
     """Return the table of a file, or of a folder of files of one kind."""
     name = os.fsdecode(path)
     if not os.path.exists(path):
@@ -69,7 +71,7 @@ def _table_at(path):
     if kinds == {"csv"}:
         from ._csv import CSVTable
 
-        return CSVTable(files, name)
+        return CSVTable(files, name, texts)
     found = "no such file" if not files else "both" if len(kinds) > 1 else f"{files[0].name!r}"
     raise ValueError(
         f"{name}: got {found}, expected a table in Parquet or CSV, the names of whose files end on {', '.join(PARQUET + CSV)} "

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ._errors import INTERRUPTED, Program, say
+from ._errors import INTERRUPTED, Program, say, tell
 from ._tables import STANDARD, check_output, read_table, table_in, write_csv
 
 EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C."
@@ -22,7 +22,7 @@ progress = click.option(
 
 
 def _verbose(progress: bool | None) -> int:
-    return int(sys.stderr.isatty() if progress is None else progress)
+    return int((sys.stderr is not None and sys.stderr.isatty()) if progress is None else progress)
 
 
 @click.group(cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,13 +56,15 @@ def fit(ctx: click.Context, table: str, output: str, overwrite: bool, progress: 
 
     Ctrl-C ends the fit; what was learned until then is in MODEL.
     """
+    if output == STANDARD:
+        raise click.BadParameter("a model is written to a file, not to standard output; pass its name", param_hint="--output")
     check_output(output, overwrite)
     started = time.monotonic()
     synthesizer = _synthesizer(overwrite=overwrite, verbose=_verbose(progress), **options)
-    synthesizer.fit(table_in(table))
+    with table_in(table) as path:
+        synthesizer.fit(path)
     synthesizer.save(output)
-    if _verbose(progress):
-        say(f"{output} is a model of {len(synthesizer.columns_)} columns, made in {time.monotonic() - started:.0f} s")
+    say(f"wrote {output}: a model of {len(synthesizer.columns_)} columns, made in {time.monotonic() - started:.0f} s")
     if synthesizer.interrupted_:
         ctx.exit(INTERRUPTED)
 
@@ -147,9 +149,9 @@ def info(model: str, form: str | None) -> None:
 
     synthesizer = _load(model)
     if form == "schema":
-        click.echo(synthesizer.schema_.to_json(indent=1))
+        tell(synthesizer.schema_.to_json(indent=1))
     else:
-        click.echo(_info.as_json(synthesizer) if form == "json" else _info.as_text(synthesizer))
+        tell(_info.as_json(synthesizer) if form == "json" else _info.as_text(synthesizer))
 
 
 @main.command()
@@ -178,16 +180,18 @@ def report(
             raise click.BadParameter(f"expected a name that ends in .html or .json, got {output!r}", param_hint="--output")
     from ..evaluation import report as compare
 
-    tables = {"real": real, "synthetic": synthetic} | ({} if holdout is None else {"holdout": holdout})
+    tables = {"real": read_table(real)}
+    others = {"synthetic": synthetic} | ({} if holdout is None else {"holdout": holdout})
+    tables |= {name: read_table(path, tables["real"]) for name, path in others.items()}
     statement = None if model is None else getattr(_load(model), "privacy_statement_", None)
     found = compare(
-        **{name: read_table(path) for name, path in tables.items()},
+        **tables,
         target=target,
         privacy_statement=statement,
         random_state=seed,
     )
     if output is None:
-        click.echo(str(found))
+        tell(str(found))
     else:
         _write(output, found.to_html() if output.lower().endswith(".html") else found.to_json())
 

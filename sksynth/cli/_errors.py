@@ -1,5 +1,6 @@
 """How commands end: in one line on standard error, and by exit codes as Unix has them."""
 
+import errno
 import os
 import sys
 import warnings
@@ -51,7 +52,19 @@ def one_line(error: BaseException) -> str:
 
 def say(text: str) -> None:
     """Write a line to standard error."""
-    click.echo(f"sksynth: {text}", err=True)
+    click.echo(_printable(f"sksynth: {text}", sys.stderr), err=True)
+
+
+def tell(text: str) -> None:
+    """Write text to standard output; characters that its encoding has not are escaped."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
+    click.echo(_printable(text, sys.stdout))
+
+
+def _printable(text, stream):
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 @contextmanager

@@ -2,34 +2,50 @@
 
 import errno
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 STANDARD = "-"  # the name of standard input and output
 
 
-def table_in(path: str) -> Any:
-    """Return what `fit` takes for the table in a file: its path, or what is read from standard input as CSV.
+@contextmanager
+def table_in(path: str) -> Iterator[str]:
+    """Lend, for the block, the path of a table; what is on standard input, CSV, is copied into a file first.
 
     Raises
     ------
     ValueError
-        If what is read is no table.
+        If there is nothing, or what is read is no table.
     """
     if path != STANDARD:
-        return path
-    import pandas as pd
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="sksynth-") as folder:
+        copied = Path(folder) / "stdin.csv"
+        with open(copied, "wb") as file:
+            if sys.stdin is not None:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        if not copied.stat().st_size:
+            raise ValueError("standard input: got nothing, expected a table as CSV")
+        try:
+            yield os.fspath(copied)
+        except ValueError as error:
+            raise ValueError(str(error).replace(os.fspath(copied), "standard input")) from error
 
-    try:
-        return pd.read_csv(sys.stdin.buffer, low_memory=False)
-    except ValueError as error:
-        raise ValueError(f"standard input: {error}") from error
 
-
-def read_table(path: str) -> Any:
+def read_table(path: str, like: Any = None) -> Any:
     """Return the table in a file, or on standard input, as a DataFrame.
+
+    Parameters
+    ----------
+    path : str
+    like : DataFrame, optional
+        Its columns of text are read as text.
 
     Raises
     ------
@@ -39,14 +55,19 @@ def read_table(path: str) -> Any:
         If it cannot be read.
     """
     from .._tables import in_memory
+    from ..fields import Text
 
-    return in_memory(table_in(path))
+    texts = {} if like is None else {column: Text() for column in like if like[column].dtype in ("object", "str")}
+    with table_in(path) as name:
+        return in_memory(name, texts)
 
 
 def write_csv(chunks: Iterator[Any], columns: list) -> None:
     """Write chunks of rows to standard output, in UTF-8."""
     import pandas as pd
 
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed; write to a file with -o")
     stream = sys.stdout.buffer
     for place, chunk in enumerate(chunks):
         text = pd.DataFrame(chunk, columns=columns).to_csv(index=False, header=place == 0, lineterminator="\n")

@@ -130,7 +130,7 @@ def _contingency(one: np.ndarray, other: np.ndarray, n_real: int) -> tuple[float
         cells, values = pd.factorize(cells)
     real, synthetic = (np.bincount(part, minlength=len(values)) for part in (cells[:n_real], cells[n_real:]))
     n_synthetic = len(cells) - n_real
-    score = 1.0 - np.abs(real / n_real - synthetic / n_synthetic).sum() / 2
+    score = max(1.0 - np.abs(real / n_real - synthetic / n_synthetic).sum() / 2, 0.0)
     shares = (real + synthetic) / len(cells)
     deviations = np.sqrt(shares * (1.0 - shares) * (1 / n_real + 1 / n_synthetic))
     noise = np.sqrt(2 / np.pi) * deviations.sum() / 2  # the mean size of a normal error, cell by cell

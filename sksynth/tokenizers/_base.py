@@ -221,6 +221,20 @@ class Tokenizer(BaseEstimator, ABC):
         """
         return np.zeros(len(ids))
 
+    def log_outside(self, records: Sequence[str] | pd.DataFrame) -> np.ndarray:
+        """Return what records lose of their score because tokens cannot tell them from others: what they hold is outside.
+
+        Parameters
+        ----------
+        records : list, Series or array of str, or DataFrame
+
+        Returns
+        -------
+        losses : ndarray of float, shape (n_records,)
+            In nats; zeros: nothing is outside.
+        """
+        return np.zeros(len(records))
+
     def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
         """Return free digits of sampled rows; nothing but the arguments may decide on them.
 

@@ -6,7 +6,7 @@ import pandas as pd
 from .._grammar import MISSING, OTHER, Run, Slot
 from .._state import check_keys, marker_to_text, take_marker
 from .._values import missing_marker, nullable_dtype, positions_of
-from ._codec import FieldCodec
+from ._codec import LOG_OUTSIDE, FieldCodec
 
 FIRST = 2  # token of the first category
 
@@ -69,6 +69,12 @@ class CategoryCodec(FieldCodec):
         ids[ids < FIRST] = OTHER
         ids[missing] = MISSING
         return ids.astype(np.int32)[:, None], np.zeros((len(ids), 0), np.int32)
+
+    def log_outside(self, values: pd.Series) -> np.ndarray:
+        """Return what values lose of their score that are no category: *other* stands for a million; its label is itself."""
+        other = self.encode(values)[0][:, 0] == OTHER
+        label = values.astype(object) == self._label if self._label is not None else np.zeros(len(values), bool)
+        return np.where(other & ~np.asarray(label, bool), LOG_OUTSIDE, 0.0)
 
     def _index(self, values):
         if isinstance(values.dtype, pd.CategoricalDtype):

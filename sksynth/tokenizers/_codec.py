@@ -6,6 +6,9 @@ import numpy as np
 
 from .._grammar import Run
 
+LOG_OUTSIDE = float(np.log(1e6))
+"""What a value outside of the codec's domain costs at least, in nats: all such values share a millionth of a token's mass."""
+
 FREE_BITS = 30
 """Bits per *free digit*: what a codec knows beyond the network's tokens, uniform by construction and never modelled."""
 
@@ -65,6 +68,10 @@ class FieldCodec(ABC):
     def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
         """Log of the number (or width) of the values that share a row's tokens, shape (n_rows,): 0 where tokens are exact."""
         return np.zeros(len(ids))
+
+    def log_outside(self, values) -> np.ndarray:
+        """What a row's score loses because its value lies outside of what the codec tells, shape (n_rows,): 0 inside."""
+        return np.zeros(len(values))
 
     def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
         """Free digits of the sampled rows `rows`; `rng` belongs to this chunk, `key` to the whole sample."""

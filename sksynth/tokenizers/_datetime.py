@@ -10,7 +10,7 @@ from .._values import NANOSECONDS, missing_marker
 from ._codec import FREE_BITS, FieldCodec
 from ._digits import digits_of, remainder_of
 from ._number import SPARE_BITS, NumberCodec
-from ._scale import Stamps, checked_scale
+from ._scale import Stamps, checked_scale, log_outside
 
 NOTHING = 0  # token of the later parts of a missing value; real parts follow
 FIRST_YEAR = 2  # token of the first year
@@ -126,6 +126,11 @@ class DatetimeCodec(FieldCodec):
         first, count = self.second_bounds(parts)
         rest = first + remainder_of(free, (count - 1).astype(np.uint64)).astype(np.int64)
         return stamps_of(self.ticks_of(parts, rest), missing, self.scale.field, self.scale.marker)
+
+    def log_outside(self, values: pd.Series) -> np.ndarray:
+        """Return what values beyond the bounds, or not of the precision, lose of their score: their cell has no size."""
+        losses, beyond = log_outside(self.scale, values)
+        return losses - np.where(beyond, self.log_cell_size(self.encode(values)[0]), 0.0)
 
     def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
         """Return the log of the number of ticks in each row's second; 0 where a second is at most one tick."""

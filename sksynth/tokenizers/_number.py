@@ -9,7 +9,7 @@ from .._values import missing_marker
 from ._cells import Cells
 from ._codec import FREE_BITS, FieldCodec
 from ._digits import digits_of, digits_of_share, remainder_of, share_of
-from ._scale import checked_scale, scale_of
+from ._scale import checked_scale, log_outside, scale_of
 
 CONTINUOUS_DIGITS = 3  # free digits of a continuous column: 90 bits of its place in the leaf
 SPARE_BITS = 10  # beyond the largest leaf's: what reducing the digits modulo its size may skew, 2**-SPARE_BITS
@@ -95,6 +95,11 @@ class NumberCodec(FieldCodec):
         """Return the column."""
         leaf, missing = self.leaf(ids)
         return self.scale.column(self._positions(leaf, free), missing)
+
+    def log_outside(self, values: pd.Series) -> np.ndarray:
+        """Return what values beyond the bounds, or not of the precision, lose of their score: their cell has no size."""
+        losses, beyond = log_outside(self.scale, values)
+        return losses - np.where(beyond, self.log_cell_size(self.encode(values)[0]), 0.0)
 
     def log_cell_size(self, ids: np.ndarray) -> np.ndarray:
         """Return the log of the ticks in each row's leaf, or of its width; 0 for a single value."""

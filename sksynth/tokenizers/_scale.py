@@ -19,6 +19,7 @@ from .._times import (
     unit_of,
 )
 from .._values import column_of, integers_between, numbers
+from ._codec import LOG_OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,18 @@ class Whole:
         if self.places:
             array = array.astype(np.float64) * 10.0**self.places
         return integers_between(array, self.low, self.high).astype(np.uint64) - np.uint64(self.low % 2**64), missing
+
+    def outside(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far values lie beyond the bounds, in ticks, and which have more decimals than a tick."""
+        array, missing = numbers(values, self.name)
+        array = np.where(missing, np.asarray(self.low / 10.0**self.places).astype(array.dtype), array)
+        exact = array.astype(np.float64) * 10.0**self.places if self.places else array
+        if exact.dtype.kind != "f":
+            return _beyond(exact, self.low, self.high), np.zeros(len(exact), bool)
+        whole = np.rint(exact)
+        narrow = {"float16": np.float16, "float32": np.float32}.get(self.dtype.lower(), np.float64)
+        broken = narrow(whole / 10.0**self.places) != narrow(array)
+        return np.where(missing, 0.0, _beyond(whole, self.low, self.high)), broken & ~missing
 
     def column(self, positions: np.ndarray, missing: np.ndarray) -> pd.Series:
         """Return the column at the positions."""
@@ -121,6 +134,12 @@ class Continuous:
         """Return the clipped values, and where they are missing."""
         array, missing = numbers(values, self.name)
         return np.clip(np.where(missing, self.low, array), self.low, self.high) / self.unit, missing
+
+    def outside(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far values lie beyond the bounds, in units of position; none has too many decimals."""
+        array, missing = numbers(values, self.name)
+        beyond = _beyond(np.where(missing, self.low, array) / self.unit, self.first, self.last)
+        return beyond, np.zeros(len(array), bool)
 
     def column(self, positions: np.ndarray, missing: np.ndarray) -> pd.Series:
         """Return the column at the positions."""
@@ -181,6 +200,12 @@ class Ticks:
         ticks, missing = self.ticks(values)
         return ticks.astype(np.uint64) - np.uint64(self.low % 2**64), missing
 
+    def outside(self, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far times lie beyond the bounds, in ticks, and which lie between two ticks."""
+        units, missing = self._units(values)
+        beyond = _beyond(np.where(missing, self.low, units // self._per_tick), self.low, self.high)
+        return beyond, (units % self._per_tick != 0) & ~missing
+
     def column(self, positions: np.ndarray, missing: np.ndarray) -> pd.Series:
         """Return the column at the positions."""
         return self._restore((positions + np.uint64(self.low % 2**64)).view(np.int64), missing)
@@ -230,6 +255,28 @@ class Durations(Ticks):
     def value(self, position: int) -> pd.Timedelta:
         """Return the Timedelta at a position."""
         return duration_at(self.low + position, self.field)
+
+
+def log_outside(scale, values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return what values beyond the bounds or between two ticks lose of their score, and where they are beyond.
+
+    What lies beyond a bound shares a millionth of the mass of the bound's cell, the less the farther out: the density falls
+    with the square of the distance, counted from one width of the domain inside.
+    """
+    beyond, between = scale.outside(values)
+    width = max(float(scale.last) - float(scale.first), 1.0 if not scale.continuous else 0.0) or abs(float(scale.last)) or 1.0
+    distance = np.minimum(beyond / width, 1e300)
+    spread = LOG_OUTSIDE + np.log(width * scale.unit) + 2 * np.log1p(distance)
+    return np.where(beyond > 0, spread, 0.0) + np.where(between, LOG_OUTSIDE, 0.0), beyond > 0
+
+
+def _beyond(values, low, high):
+    """Return the distance of values to the nearer of two bounds as float64, 0 within; exact about whether there is any."""
+    under, over = values < low, values > high
+    as_floats = values.astype(np.float64)
+    distance = np.where(under, float(low) - as_floats, np.where(over, as_floats - float(high), 0.0))
+    least = np.finfo(np.float64).tiny if values.dtype.kind == "f" else 1.0
+    return np.where(under | over, np.maximum(distance, least), 0.0)
 
 
 def _span(scale, low, high):

@@ -524,6 +524,27 @@ class TableTokenizer(Tokenizer):
         parts = [codec.log_cell_size(own) for codec, own, _ in compress(self._split(ids), counted)]
         return sum(parts, start=np.zeros(len(ids)))
 
+    def log_outside(self, X: pd.DataFrame, n_context: int = 0) -> np.ndarray:
+        """Return what rows lose of their score because tokens cannot tell them from others.
+
+        A value beyond the bounds, a category that was not kept and an unknown character each lose `log(1e6)` at least.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+        n_context : int, default=0
+            Number of leading runs that are left out.
+
+        Returns
+        -------
+        losses : ndarray of float, shape (n_rows,)
+        """
+        check_is_fitted(self)
+        X, places = self._check_columns(check_table(X)), self.places
+        counted = [column for column, place in places.items() if place.run is None or place.run >= n_context]
+        parts = [codec.log_outside(X[column]) for column, codec in self._codecs().items() if column in counted]
+        return sum(parts, start=np.zeros(len(X)))
+
     def _split(self, ids):
         """Yield each codec with its tokens and free digits; the latter are empty where `ids` has modelled tokens only."""
         ids = np.asarray(ids)

@@ -8,7 +8,7 @@ import pandas as pd
 from .._grammar import MISSING, OTHER, Run, Slot
 from .._state import MAX_POSITIONS, check_keys, expect, take, take_int
 from ..fields import Text
-from ._codec import FieldCodec
+from ._codec import LOG_OUTSIDE, FieldCodec
 from ._spelling import END, N_SPECIAL, Characters, Spelling, Subwords
 from ._strings import StringColumn, to_grid
 
@@ -171,6 +171,17 @@ class TextCodec(FieldCodec):
         ids[missing, 0] = MISSING
         ids[~missing] = np.where(np.arange(width) < lengths[:, None], tokens, END)
         return ids
+
+    def log_outside(self, values: pd.Series) -> np.ndarray:
+        """Return what texts lose of their score for each unknown character, which is one of a million, and for what is cut."""
+        cells, missing = self.column.read(values)
+        tokens, lengths = self.spelling.spell(cells)
+        unknown = np.bincount(np.repeat(np.arange(len(cells)), lengths)[tokens == OTHER], minlength=len(cells))
+        n_beyond = np.maximum(lengths - self.length, 0)
+        per_token = np.log(N_SPECIAL + self.spelling.n_pieces)
+        losses = np.zeros(len(missing))
+        losses[~missing] = unknown * LOG_OUTSIDE + n_beyond * per_token + np.where(n_beyond > 0, LOG_OUTSIDE, 0.0)
+        return losses
 
     def decode(self, ids: np.ndarray, free: np.ndarray) -> pd.Series:
         """Return the column."""

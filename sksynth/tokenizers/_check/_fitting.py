@@ -15,7 +15,8 @@ from ._records import Records, are_equal, part
 __all__ = ["check_admit", "check_fit", "check_independence", "check_methods", "check_parameters", "check_unfitted"]
 
 METHODS = (
-    "get_params", "set_params", "fit", "encode", "decode", "admit", "log_cell_size", "draw_free", "to_state", "from_state",
+    "get_params", "set_params", "fit", "encode", "decode", "admit", "log_cell_size", "log_outside", "draw_free", "to_state",
+    "from_state",
 )  # fmt: skip
 
 
