@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..fields import Schema
 from ..privacy._accounting import gaussian_noise
-from ..privacy._ledger import Ledger, laplace_event
+from ..privacy._ledger import Ledger
 from ..privacy._mechanisms import noisy_total, system_generator
 from ..tokenizers import TableTokenizer
 from ._domains import release_domains
@@ -87,8 +87,7 @@ def release(frame: pd.DataFrame, schema: Any, ledger: Ledger, epsilon: float | N
     n_rows, known = len(frame), {}
     if private:
         own = TOTAL_EPSILON if epsilon is None else min(TOTAL_EPSILON, TOTAL_SHARE * epsilon)
-        n_rows = noisy_total(n_rows, own, rng)
-        ledger.add("number of rows", "Laplace mechanism", laplace_event(own), covers="the number of rows", epsilon=own)
+        n_rows = noisy_total(n_rows, own, ledger, rng)
         found, known = release_domains(frame, private, n_rows, noise, ledger, rng)
         fields |= found
     shapes = release_shapes(frame, fields, known, private, n_rows, noise, ledger, rng)

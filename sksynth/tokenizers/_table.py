@@ -19,7 +19,7 @@ from ._base import Tokenizer
 from ._category import CategoryCodec
 from ._conditions import Condition, Place
 from ._datetime import DatetimeCodec
-from ._domain import given_cells, wanted_of
+from ._domain import given_cells, nearest_cells, wanted_of
 from ._identifier import IdentifierCodec
 from ._line_conditions import condition_of
 from ._number import NumberCodec
@@ -400,12 +400,45 @@ class TableTokenizer(Tokenizer):
             If there is no such column, or a value is outside its domain.
         """
         self._check_given(X.columns)
-        tokens, columns = {}, {}
-        for column, codec in self._codecs().items():
-            if column in X.columns:
-                ids, columns[column] = given_cells(X[column], self.schema_[column], codec, column)
-                tokens |= {} if codec.run is None else {column: ids}
-        return tokens, pd.DataFrame(columns)
+        read = {column: given_cells(X[column], self.schema_[column], codec, column) for column, codec in self._given_codecs(X)}
+        return self._modelled(read), pd.DataFrame({column: cells for column, (_, cells) in read.items()})
+
+    def nearest(self, X: pd.DataFrame) -> tuple[dict[Any, np.ndarray], pd.DataFrame, dict[Any, np.ndarray]]:
+        """Return the same of cells that may be rare or extreme, as those of rows of `fit` are.
+
+        They have the tokens of the nearest value, or of rare ones. They are returned as they were given where the dtype of
+        `fit` holds them.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_given)
+            With some of the columns of `fit`.
+
+        Returns
+        -------
+        tokens, columns
+            See `given`.
+        replaced : dict of column to ndarray of bool, shape (n_rows,)
+            Which cells are read as another value.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or a value is none that such a column can have.
+        """
+        self._check_given(X.columns)
+        read = {
+            column: nearest_cells(X[column], self.schema_[column], codec, column) for column, codec in self._given_codecs(X)
+        }
+        columns = pd.DataFrame({column: cells for column, (_, cells, _) in read.items()})
+        return self._modelled(read), columns, {column: replaced for column, (*_, replaced) in read.items()}
+
+    def _given_codecs(self, X):
+        return [(column, codec) for column, codec in self._codecs().items() if column in X.columns]
+
+    def _modelled(self, read):
+        """Return the tokens of what was read of columns that are modelled."""
+        return {column: tokens for column, (tokens, *_) in read.items() if self.places[column].run is not None}
 
     def conditions(self, given: Mapping) -> dict[Any, Condition]:
         """Return what stands for conditions on some columns in every row's ids.
