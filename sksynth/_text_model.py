@@ -17,6 +17,7 @@ from ._generative import (
     note_steps,
     refuse_more_training,
 )
+from ._notes import tell
 from ._parameters import check_text_model
 from ._private import (
     DELTA,
@@ -293,7 +294,10 @@ class LSTMTextModel(TextSampling):
             with opened(X) as X:
                 return self._go_on(X, started, one_pass)
         with self._refitted(), opened(X) as X:
-            return self._fit(X, started, one_pass)
+            self._fit(X, started, one_pass)
+        if isinstance(self.tokenizer_, TableTokenizer):
+            tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
+        return self
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):

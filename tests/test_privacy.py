@@ -248,7 +248,7 @@ def test_noisy_counts_are_whole_and_of_the_scale():
 def test_noisy_totals_are_whole_and_of_the_scale(epsilon):
     """A number of rows gets whole noise, centred, whose mean size is one over epsilon, as the ledger is told."""
     n = 4000
-    totals = [noisy_total(1000, epsilon, system_generator()) for _ in range(n)]
+    totals = [noisy_total(1000, epsilon, Ledger(1e-6), system_generator()) for _ in range(n)]
     assert all(isinstance(total, int) for total in totals)
     noise = np.array(totals) - 1000
     assert abs(noise.mean()) < 5 * np.sqrt(2 / n) / epsilon
@@ -257,7 +257,7 @@ def test_noisy_totals_are_whole_and_of_the_scale(epsilon):
 
 def test_noisy_totals_are_positive():
     """Where noise takes away all rows, one is left."""
-    assert min(noisy_total(0, 0.01, system_generator()) for _ in range(40)) == 1
+    assert min(noisy_total(0, 0.01, Ledger(1e-6), system_generator()) for _ in range(40)) == 1
 
 
 @pytest.mark.parametrize(("n_columns", "expected"), [(1, 53.5), (3, 55.5), (20, 59.3)])

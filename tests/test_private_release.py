@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sksynth import ColumnClusterer, fields
-from sksynth._private import _domains, _release, _shapes, release
+from sksynth._private import _domains, release
 from sksynth._private._clusters import cluster_privately, coarse_codes
 from sksynth._private._histogram import Leaves, _count, _edges, n_levels, noisy_leaves, ticks_like
 from sksynth._private._schema import cell_by_cell, complete_publicly, private_kind, split_schema
 from sksynth._values import typed_key
 from sksynth.fields import Schema
 from sksynth.privacy import Ledger
-from sksynth.privacy._mechanisms import system_generator
+from sksynth.privacy._mechanisms import GaussianCounts
 from sksynth.tokenizers import TableTokenizer
 from sksynth.tokenizers._category import CategoryCodec
 from sksynth.tokenizers._scale import scale_of
@@ -157,7 +157,7 @@ def test_leaves_without_noise_find_shared_values():
     """Where many rows share a value, a leaf of that value alone has them."""
     rng = np.random.default_rng(0)
     ticks = np.concatenate([np.zeros(6000, np.int64), np.full(900, 15_024), rng.integers(0, 100_000, 3000)])
-    leaves = noisy_leaves(ticks, 100_000, 5.0, rng, len(ticks))
+    leaves = noisy_leaves(ticks, 100_000, GaussianCounts(5.0, 1, rng), len(ticks))
     single = leaves.first == leaves.last
     found = dict(zip(leaves.first[single].tolist(), leaves.count[single].tolist(), strict=True))
     assert found[0] == pytest.approx(6000, abs=40)
@@ -343,14 +343,3 @@ def test_the_tokenizer_of_a_standin_reads_the_table(released, people):
     assert set(back["city"].dropna()) == {"Ulm", "Bonn", "Kiel"}
     inside = people["age"].between(found.schema["age"].low, found.schema["age"].high)
     assert (back["age"][inside] == people["age"][inside]).all()
-
-
-def test_scales_of_noise_follow_from_the_number_of_counts(monkeypatch, people):
-    """Each count has noise of the multiplier times the root of the counts that a row is in."""
-    seen = []
-    for module in (_domains, _shapes):
-        monkeypatch.setattr(module, "noisy_counts", lambda counts, scale, rng: seen.append(scale) or np.asarray(counts))
-    release(people[["city", "member"]], "private", Ledger(1e-5), None)
-    assert seen[0] == _release.LEAST_NOISE  # the domain of one column
-    assert seen[1] == _release.LEAST_NOISE  # the shape of the other
-    assert system_generator().random() != system_generator().random()

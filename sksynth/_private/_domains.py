@@ -6,8 +6,8 @@ import pandas as pd
 from .. import _values
 from .._values import typed_counts, typed_key
 from ..fields import Field
-from ..privacy._ledger import Ledger, gaussian_event
-from ..privacy._mechanisms import noisy_counts, selection_threshold
+from ..privacy._ledger import Ledger
+from ..privacy._mechanisms import GaussianCounts, selection_threshold
 from ._schema import complete_publicly, private_kind
 
 DELTA_SHARE = 0.1  # of delta, for the values of private categories
@@ -45,27 +45,22 @@ def release_domains(
     """
     kinds = {column: private_kind(frame[column].dtype, column) for column in private}
     asked = {column: _questions(frame[column], kinds[column].kind, column) for column in private}
-    n_counts = sum(len(questions) for questions, _ in asked.values())
+    counts = GaussianCounts(noise, sum(len(questions) for questions, _ in asked.values()), rng)
     selected = [column for column in private if kinds[column].kind == "category"]
-    scale, delta = noise * np.sqrt(n_counts), DELTA_SHARE * ledger.delta * bool(selected)
+    scale, delta = counts.scale, DELTA_SHARE * ledger.delta * bool(selected)
     threshold = selection_threshold(scale, delta, len(selected)) if selected else np.inf
     fields: dict[object, Field] = {}
     known: dict[object, np.ndarray] = {}
     for column, kind in kinds.items():
         questions, distinct = asked[column]
-        answers = [noisy_counts(counts, scale, rng) for counts in questions]
+        answers = [counts.noisy(question) for question in questions]
         if kind.kind == "category":
             field, known[column] = _select(distinct, kind, answers[0], scale, threshold, n_rows)
         else:
             field = _PRIVATE_FIELD[kind.kind](kind, answers, scale, frame[column].dtype)
         fields[column] = complete_publicly(field, frame[column].dtype, column).replace(n_folded=field.n_folded or 0)
-    if n_counts:
-        ledger.add(
-            "domains", "Gaussian mechanism" + ", thresholded" * bool(selected), gaussian_event(noise), delta=delta,
-            covers=f"categories, bounds and precision of {len(private)} columns",
-            noise_multiplier=noise, counts_per_row=n_counts,
-            **({"threshold": round(threshold, 1)} if selected else {}),
-        )  # fmt: skip
+    shown = {"threshold": round(threshold, 1)} if selected else {}
+    counts.enter(ledger, "domains", f"categories, bounds and precision of {len(private)} columns", delta, **shown)
     return fields, known
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..privacy._mechanisms import noisy_counts, nonnegative
+from ..privacy._mechanisms import GaussianCounts, nonnegative
 
 FEW_TICKS = 256  # a line of so few values is counted value by value
 BRANCHES = 64  # parts into which a cell is divided
@@ -29,9 +29,7 @@ def n_levels(n_ticks: int) -> int:
     return int(min(np.ceil(np.log(n_ticks) / np.log(BRANCHES)), MAX_LEVELS))
 
 
-def noisy_leaves(
-    ticks: np.ndarray, n_ticks: int, scale: float, rng: np.random.Generator, total: float, trim: bool = False
-) -> Leaves:
+def noisy_leaves(ticks: np.ndarray, n_ticks: int, counted: GaussianCounts, total: float, trim: bool = False) -> Leaves:
     """Count rows by stretches of the line ``0 .. n_ticks - 1``, with noise.
 
     The line is divided into equal parts; each part that stands out of the noise is divided again. Every row is counted once
@@ -41,22 +39,21 @@ def noisy_leaves(
     ----------
     ticks : ndarray of int64, shape (n_present,)
     n_ticks : int
-    scale : float
-        Standard deviation of the noise of every count.
-    rng : Generator
+    counted : GaussianCounts
+        Makes the noise.
     total : float
         About the number of rows; public, or released already.
     trim : bool, default=False
         Leave out both ends of the line as far as their counts may be nothing but noise; else every value of a line of few
         has some rows.
     """
-    levels, branches = n_levels(n_ticks), n_ticks if n_ticks <= FEW_TICKS else BRANCHES
+    scale, levels, branches = counted.scale, n_levels(n_ticks), n_ticks if n_ticks <= FEW_TICKS else BRANCHES
     first, last = np.zeros(1, np.int64), np.full(1, n_ticks - 1, np.int64)
     counts = np.array([total])
     done: list[Leaves] = []
     for level in range(levels):
         edges = _edges(first, last, branches)  # (n_nodes, branches + 1): parts begin here, the last is where the node ends
-        noisy = noisy_counts(_count(ticks, edges), scale, rng)
+        noisy = counted.noisy(_count(ticks, edges))
         if level == 0:
             inside = _inside(noisy[0], scale) if trim else slice(None)
             found = np.zeros_like(noisy)

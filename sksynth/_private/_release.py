@@ -4,7 +4,6 @@ Everything that follows from what is released here is free: tokenizers are fitte
 the table, whose columns have the released shapes and know nothing of each other.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._notes import Notes
 from ..fields import Schema
 from ..privacy._accounting import gaussian_noise
-from ..privacy._ledger import Ledger, laplace_event
+from ..privacy._ledger import Ledger
 from ..privacy._mechanisms import noisy_total, system_generator
 from ..tokenizers import TableTokenizer
 from ._domains import release_domains
@@ -55,9 +55,8 @@ class Release:
         """Return a tokenizer of some of the columns that saw the stand-in alone, and the stand-in's modelled tokens."""
         columns = list(self.schema) if columns is None else columns
         known = {column: self.schema[column] for column in columns}
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "column .*: no value is in")  # min_frequency is of no account here
-            tokenizer = TableTokenizer(known, min_frequency=1).fit(self.standin[columns])
+        tokenizer = TableTokenizer(known, min_frequency=1).fit(self.standin[columns])
+        tokenizer.schema_.notes = Notes()  # those on the stand-in say nothing of the table
         for column, field in known.items():  # what was folded of the table, not of the stand-in
             kept = {name: getattr(field, name) for name in vars(field) if name.startswith("n_folded")}
             tokenizer.schema_[column] = tokenizer.schema_[column].replace(**kept)
@@ -87,8 +86,7 @@ def release(frame: pd.DataFrame, schema: Any, ledger: Ledger, epsilon: float | N
     n_rows, known = len(frame), {}
     if private:
         own = TOTAL_EPSILON if epsilon is None else min(TOTAL_EPSILON, TOTAL_SHARE * epsilon)
-        n_rows = noisy_total(n_rows, own, rng)
-        ledger.add("number of rows", "Laplace mechanism", laplace_event(own), covers="the number of rows", epsilon=own)
+        n_rows = noisy_total(n_rows, own, ledger, rng)
         found, known = release_domains(frame, private, n_rows, noise, ledger, rng)
         fields |= found
     shapes = release_shapes(frame, fields, known, private, n_rows, noise, ledger, rng)

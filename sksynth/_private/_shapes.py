@@ -7,8 +7,8 @@ import pandas as pd
 
 from .._values import positions_of
 from ..fields import Field
-from ..privacy._ledger import Ledger, gaussian_event
-from ..privacy._mechanisms import noisy_counts, nonnegative
+from ..privacy._ledger import Ledger
+from ..privacy._mechanisms import GaussianCounts, nonnegative
 from ..tokenizers._identifier import example_identifier
 from ..tokenizers._scale import Stamps, scale_of
 from ._domains import certain
@@ -100,31 +100,25 @@ def release_shapes(
     depth = sum(
         (n_levels(line.n_ticks) if line else 1) + bool(line and fields[column].nullable) for column, line in lines.items()
     )
-    if not depth:
-        return shapes
-    scale = noise * np.sqrt(depth)
+    counts = GaussianCounts(noise, depth, rng)
     for column, line in lines.items():
         values, field = frame[column], fields[column]
         if line:
-            shapes[column] = _shape_of_line(values, field, line, n_rows, scale, rng, trim=column in private)
+            shapes[column] = _shape_of_line(values, field, line, n_rows, counts, trim=column in private)
         else:
-            shapes[column] = _shape_of_values(values, field, n_rows, scale, rng)
-    ledger.add(
-        "shapes", "Gaussian mechanism", gaussian_event(noise),
-        covers=f"the distribution of each of {len(lines)} columns alone",
-        noise_multiplier=noise, counts_per_row=depth,
-    )  # fmt: skip
+            shapes[column] = _shape_of_values(values, field, n_rows, counts)
+    counts.enter(ledger, "shapes", f"the distribution of each of {len(lines)} columns alone")
     return shapes
 
 
-def _shape_of_values(values, field, n_rows, scale, rng):
+def _shape_of_values(values, field, n_rows, counted):
     """Count missing cells, others and every value of the public domain, all in one histogram."""
     missing = values.isna().to_numpy()
     domain = _domain(field)
     index = np.where(missing, 0, (positions_of(values, domain) if domain else np.full(len(values), -1)) + 2)
-    noisy = nonnegative(noisy_counts(np.bincount(index, minlength=len(domain) + 2), scale, rng), n_rows)
-    counts = np.append(noisy[1], np.maximum(noisy[2:], FLOOR * scale))
-    return Shape(certain(noisy[0], scale) * bool(field.nullable), counts=counts)
+    noisy = nonnegative(counted.noisy(np.bincount(index, minlength=len(domain) + 2)), n_rows)
+    counts = np.append(noisy[1], np.maximum(noisy[2:], FLOOR * counted.scale))
+    return Shape(certain(noisy[0], counted.scale) * bool(field.nullable), counts=counts)
 
 
 def _domain(field):
@@ -132,12 +126,12 @@ def _domain(field):
     return (False, True) if field.kind == "boolean" else getattr(field, "categories", ())
 
 
-def _shape_of_line(values, field, line, n_rows, scale, rng, trim):
+def _shape_of_line(values, field, line, n_rows, counts, trim):
     ticks, missing = line.ticks(values)
     n_missing = 0.0
     if field.nullable:
-        n_missing = certain(float(np.clip(noisy_counts(missing.sum(), scale, rng), 0, n_rows)), scale)
-    return Shape(n_missing, line=line, leaves=noisy_leaves(ticks, line.n_ticks, scale, rng, n_rows - n_missing, trim))
+        n_missing = certain(float(np.clip(counts.noisy(missing.sum()), 0, n_rows)), counts.scale)
+    return Shape(n_missing, line=line, leaves=noisy_leaves(ticks, line.n_ticks, counts, n_rows - n_missing, trim))
 
 
 def column_like(shape: Shape, field: Field, dtype: Any, n_rows: int) -> pd.Series:

@@ -1,6 +1,11 @@
-"""Mechanisms that release counts: whole numbers, with noise from the operating system's entropy."""
+"""Mechanisms that release counts: whole numbers, with noise from the operating system's entropy.
+
+Each enters in the ledger what it spends, from the very numbers that its noise is made of.
+"""
 
 import numpy as np
+
+from ._ledger import Ledger, gaussian_event, laplace_event
 
 
 def system_generator() -> np.random.Generator:
@@ -27,8 +32,45 @@ def noisy_counts(counts: np.ndarray, scale: float, rng: np.random.Generator) -> 
     return np.asarray(counts) + np.rint(scale * rng.standard_normal(np.shape(counts)))
 
 
-def noisy_total(count: int, epsilon: float, rng: np.random.Generator) -> int:
-    """Return a number of rows with Laplace noise of scale 1 / `epsilon`, rounded; at least 1."""
+class GaussianCounts:
+    """Histograms that are released together with Gaussian noise, and their entry in the ledger.
+
+    Parameters
+    ----------
+    noise_multiplier : float
+    counts_per_row : int
+        Histograms that one row is counted in, once in each.
+    rng : Generator
+        See `system_generator`.
+
+    Attributes
+    ----------
+    scale : float
+        Standard deviation of the noise of every count.
+    """
+
+    def __init__(self, noise_multiplier: float, counts_per_row: int, rng: np.random.Generator):
+        self.noise_multiplier, self.counts_per_row, self._rng = noise_multiplier, counts_per_row, rng
+        self.scale = noise_multiplier * np.sqrt(max(counts_per_row, 1))
+
+    def noisy(self, counts: np.ndarray) -> np.ndarray:
+        """Return a histogram, or several of disjoint rows, with noise."""
+        return noisy_counts(counts, self.scale, self._rng)
+
+    def enter(self, ledger: Ledger, step: str, covers: str, delta: float = 0.0, **parameters) -> None:
+        """Enter in the ledger what all histograms spend together; `parameters` and `delta` are those of a threshold."""
+        if not self.counts_per_row:
+            return
+        ledger.add(
+            step, "Gaussian mechanism" + ", thresholded" * bool(delta), gaussian_event(self.noise_multiplier),
+            covers=covers, delta=delta, noise_multiplier=self.noise_multiplier, counts_per_row=self.counts_per_row,
+            **parameters,
+        )  # fmt: skip
+
+
+def noisy_total(count: int, epsilon: float, ledger: Ledger, rng: np.random.Generator) -> int:
+    """Return a number of rows with Laplace noise of scale 1 / `epsilon`, rounded; at least 1. Enter it in the ledger."""
+    ledger.add("number of rows", "Laplace mechanism", laplace_event(epsilon), covers="the number of rows", epsilon=epsilon)
     return max(1, int(count + np.rint(rng.laplace(scale=1.0 / epsilon))))
 
 
