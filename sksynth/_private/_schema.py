@@ -123,7 +123,7 @@ def complete_publicly(field: Field, dtype: Any, column: Hashable) -> Field:
     if field.kind == "text" and field.alphabet is None:
         field = field.replace(alphabet=PRINTABLE)
     nullable = holds_missing(dtype) if field.nullable is None else field.nullable
-    return infer_field(_empty(field, dtype), column, field.replace(nullable=nullable, n_folded=0), 1)
+    return infer_field(_empty(field, dtype), column, field.replace(nullable=nullable, n_folded=0), 1)[0]
 
 
 def check_typed(X: Any) -> None:
