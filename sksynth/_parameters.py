@@ -22,7 +22,7 @@ def check_text_model(model: Any) -> None:
     for name in ("embedding_dim", "rnn_units", "epochs", "batch_size"):
         check_int(model, name, low=1, optional=True)
     check_int(model, "n_layers", low=1)
-    check_int(model, "patience", low=1)
+    check_int(model, "patience", low=1, optional=True)
     check_int(model, "verbose", low=0)
     check_real(model, "dropout", low=0.0, high=1.0, optional=True)
     check_real(model, "validation_fraction", low=0.0, high=1.0, optional=True)

@@ -17,6 +17,7 @@ from ._generative import (
     note_steps,
     refuse_more_training,
 )
+from ._notes import tell
 from ._parameters import check_text_model
 from ._private import (
     DELTA,
@@ -26,6 +27,7 @@ from ._private import (
     check_typed,
     fit_to_alphabet,
     plan_training,
+    readable,
     release,
 )
 from ._random import seed_sequence, stream
@@ -75,8 +77,9 @@ class LSTMTextModel(TextSampling):
     monitor : {"val_loss", "val_accuracy", "loss", "accuracy"}, default="val_loss"
         The figure of `history_` by which the best epoch is told, whose weights are kept; that of the training rows where none
         are held out.
-    patience : int, default=4
-        Epochs without improvement before early stopping.
+    patience : int, optional
+        Epochs without improvement before early stopping. None: a sixth of `epochs`, but 4 at least: where few rows are held
+        out, `val_loss` has plateaus.
     min_delta : float, default=0.0
         Change of that figure (of a loss: in nats per record) that counts as improvement.
     max_time : float, default=None
@@ -182,7 +185,7 @@ class LSTMTextModel(TextSampling):
         validation_fraction: float | None = None,
         early_stopping: bool | str = "auto",
         monitor: str = "val_loss",
-        patience: int = 4,
+        patience: int | None = None,
         min_delta: float = 0.0,
         max_time: float | None = None,
         epsilon: float | None = None,
@@ -292,11 +295,15 @@ class LSTMTextModel(TextSampling):
             with opened(X) as X:
                 return self._go_on(X, started, one_pass)
         with self._refitted(), opened(X) as X:
-            return self._fit(X, started, one_pass)
+            self._fit(X, started, one_pass)
+        if isinstance(self.tokenizer_, TableTokenizer):
+            tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
+        return self
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):
             check_typed(X)
+            X = readable(X, getattr(self.tokenizer, "schema", None))
         X = self._check_records(X, reset=True)
         folder = None if self.checkpoint_dir is None or one_pass else Folder(self.checkpoint_dir, self.checkpoints)
         with nullcontext() if folder is None else folder.locked():

@@ -286,7 +286,7 @@ FAILURES = {
         ["fit", "wide.csv", "-o", "new"],
         "wide.csv cannot be read as CSV: Expected 2 fields in line 3",
     ),
-    "no text": (["fit", "bytes.csv", "-o", "new"], "bytes.csv cannot be read as CSV: 'utf-8' codec can't decode"),
+    "no text": (["fit", "bytes.csv", "-o", "new"], "bytes.csv is not UTF-8: got 0xff"),
     "cut off": (["fit", "cut.parquet", "-o", "new"], "cut.parquet cannot be read as Parquet"),
     "no rows": (["fit", "header.csv", "-o", "new"], "header.csv is empty: got 0 rows"),
     "no such schema": (["fit", "table.csv", "-o", "new", "--schema", "none"], "none: No such file or directory"),

@@ -50,6 +50,15 @@ def test_more_rows_want_fewer_epochs_and_less_dropout():
         assert values[0] < values[-1]
 
 
+def test_small_tables_are_not_stopped_on_the_first_plateau():
+    """The more epochs are planned, the more of them may pass without a better loss; what is given is taken."""
+    assert [15, 10, 4] == [settings(epochs=epochs)["patience"] for epochs in (90, 60, 10)]
+    assert settings(130)["patience"] >= 10
+    assert 4 == settings(30_000)["patience"]
+    assert 2 == settings(130, patience=2)["patience"]
+    assert settings(130, early_stopping=False)["patience"] is None
+
+
 def test_more_text_wants_fewer_epochs_and_less_dropout():
     """Of text the tokens count: as many of them, in more or in longer lines, want the same epochs, dropout and units."""
     short, long = text_settings(50_000, 20), text_settings(25_000, 41)

@@ -1,11 +1,13 @@
 """Rows in the context of given cells."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-from sksynth import BatchLSTMSynthesizer, LSTMTextModel, evaluation, fields
+from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, evaluation, fields
 from sksynth.tokenizers import CharTokenizer, TableTokenizer
 
 N = 240
@@ -108,7 +110,7 @@ def test_a_validator_sees_given_cells(model):
         ({"size": -1.0}, ValueError, r"given\['size'\] is .*-1.0.*, outside the domain"),
         ({"seen": pd.Timestamp("1999-01-01")}, ValueError, r"given\['seen'\] is .*1999.*, outside the domain"),
         ({"code": "nonsense"}, ValueError, r"given\['code'\] is 'nonsense', which that column cannot hold"),
-        ({"age": 5.4}, ValueError, r"given\['age'\] is .*5.4.*, which that column cannot hold, but .*5"),
+        ({"age": 5.4}, ValueError, r"given\['age'\] is .*5.4.*, which that column cannot hold; the nearest value is .*5"),
         ({"age": "5"}, ValueError, r"given\['age'\] is '5' of type str, which is no value of that column of dtype Int64"),
         ({"seen": 5}, ValueError, r"given\['seen'\] is .*5.* of type .*int.*, which is no value of that column"),
         ({"seen": "nonsense"}, ValueError, r"given\['seen'\] is 'nonsense' of type str, which is no value of that column"),
@@ -123,6 +125,55 @@ def test_what_cannot_be_given_is_refused(model, given, error, message):
     """What is no cell of the table is refused with column and value."""
     with pytest.raises(error, match=message):
         model.sample(given=given)
+
+
+@pytest.fixture(scope="module")
+def rare():
+    """Return a table with a rare category, code and word, and extreme numbers and dates; not to be changed."""
+    rng = np.random.default_rng(0)
+    room = rng.choice(["BASIC", "DELUXE", "SUITE"], N)
+    room[7] = "ATTIC"
+    days = pd.Series(np.r_[rng.integers(0, 99, N - 1), 5_000])
+    return pd.DataFrame(
+        {
+            "room": room,
+            "level": pd.Categorical(room),
+            "fee": np.r_[rng.gamma(2, 20, N - 1).round(2), 9_999.99],
+            "when": pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D"),
+            "iso": (pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D")).dt.strftime("%d.%m.%Y"),
+            "few": pd.Series(np.r_[np.nan, rng.integers(0, 3, N - 1)]).astype("Int64"),
+            "flag": rng.uniform(size=N) > 0.5,
+        }
+    )
+
+
+@pytest.mark.parametrize("batches", [None, [["room", "fee"], ["level", "when", "iso", "few", "flag"]]])
+def test_rows_of_fit_may_be_given(synthesizer, rare, batches):
+    """Rare and extreme cells of the table of fit are taken in a frame, come back as they are, and one warning counts them."""
+    fitted = synthesizer(clusterer=ColumnClusterer(batches=batches)).fit(rare)
+    for columns in (["room"], ["level", "fee"], ["when"], ["iso"], ["few"], [*rare.columns[:-1]]):
+        concerned = [column for column in columns if column != "few"]
+        with pytest.warns(UserWarning, match="rare or extreme cells") if concerned else nullcontext() as caught:
+            rows = fitted.sample(given=rare[columns], random_state=0)
+        assert not concerned or (len(caught) == 1 and all(repr(column) in str(caught[0].message) for column in concerned))
+        assert_frame_equal(rows[columns], rare[columns], check_categorical=False)
+    usual = rare[["room", "level"]].iloc[10:50]
+    assert_frame_equal(fitted.sample(given=usual, random_state=0)[usual.columns], usual, check_categorical=False)
+
+
+def test_rows_of_fit_were_learned_with_a_lower_min_frequency(synthesizer, rare):
+    """What the warning of rare cells advises leaves none that are not learned."""
+    fitted = synthesizer(min_frequency=1).fit(rare)
+    assert_frame_equal(fitted.sample(given=rare[["room", "fee", "when", "iso"]])[["room", "fee"]], rare[["room", "fee"]])
+
+
+def test_rare_cells_are_read_as_extreme_or_rare_ones(synthesizer, rare):
+    """Rows are drawn as if an extreme number were the largest that is sampled."""
+    fitted = synthesizer().fit(rare)
+    with pytest.warns(UserWarning, match="'fee': 50 such as 9999.99"):
+        extreme = fitted.sample(given=pd.DataFrame({"fee": [9_999.99] * 50}), random_state=0)
+    largest = fitted.sample(given=pd.DataFrame({"fee": [fitted.schema_["fee"].high] * 50}), random_state=0)
+    assert_frame_equal(extreme.drop(columns="fee"), largest.drop(columns="fee"))
 
 
 def test_given_rows_and_other_wishes(model):

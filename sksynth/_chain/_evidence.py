@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from .._random import blocks_of, by_block, stream
-from .._validation import listed
+from .._validation import listed, warn
 from .._values import inferred
 
 BANK = 8_192  # particles from which rows are drawn that all have the same given; so much at most is counted up in their place
 BANK_ROWS = 65_536  # rows after which there are others
+SHOWN = 5  # columns that a warning names
 EACH = 16  # particles of every row, where rows differ in what is given
 
 
@@ -273,21 +274,44 @@ def evidence_of(chain: Any, given: Any, temperature: float = 1.0) -> Evidence:
     Raises
     ------
     ValueError
-        If there is no such column, or what is given is outside of its domain.
+        If there is no such column, or what is given is none of its values; in a dict, if it is outside of its domain.
     """
     _check_columns(chain, given)
     is_frame = isinstance(given, pd.DataFrame)
     if is_frame or all(pd.api.types.is_scalar(value) for value in given.values()):
         frame = given if is_frame else pd.DataFrame({column: _of_one(value) for column, value in given.items()})
-        parts = [part.tokenizer.given(frame[columns]) for part, columns in _by_part(chain, given)]
-        tokens = {column: own for found, _ in parts for column, own in found.items()}
-        cells, search = pd.concat([own for _, own in parts], axis=1), Search(chain, set(tokens), {}, temperature)
+        tokens, cells = _read_frame(chain, frame) if is_frame else _read_one(chain, frame)
+        search = Search(chain, set(tokens), {}, temperature)
         if len(search.batches) == 1:
             return Cells(tokens, cells, alike=not is_frame)
         if is_frame:
             return LinkedCells(search, tokens, cells)
     conditions = conditions_of(chain, given)
     return Conditions(Search(chain, set(conditions), conditions, temperature), conditions, chain.batch_of)
+
+
+def _read_one(chain, frame):
+    """Return the tokens and cells of a row that holds for all."""
+    parts = [part.tokenizer.given(frame[columns]) for part, columns in _by_part(chain, frame)]
+    return {column: own for found, _ in parts for column, own in found.items()}, pd.concat([own for _, own in parts], axis=1)
+
+
+def _read_frame(chain, frame):
+    """Return the tokens and cells of rows, of which rare and extreme ones are read as the nearest that are learned; say so."""
+    parts = [part.tokenizer.nearest(frame[columns]) for part, columns in _by_part(chain, frame)]
+    tokens = {column: own for found, *_ in parts for column, own in found.items()}
+    replaced = {column: own for *_, found in parts for column, own in found.items() if own.any() and column in tokens}
+    if replaced:
+        shown = [
+            f"{column!r}: {own.sum():,} such as {frame[column].iloc[own.argmax()]!s:.50}" for column, own in replaced.items()
+        ]
+        more = f"; and {len(shown) - SHOWN} more columns" if len(shown) > SHOWN else ""
+        warn(
+            f"given holds rare or extreme cells, which were not learned ({'; '.join(shown[:SHOWN])}{more}): the other columns "
+            "are drawn as if these were the nearest number or date, or some rare value; leave such rows out, or fit with "
+            "min_frequency=1"
+        )
+    return tokens, pd.concat([cells for _, cells, _ in parts], axis=1)
 
 
 def _of_one(value):

@@ -14,6 +14,7 @@ TEXT_TOKENS = 1.2e6  # of training: 12 epochs and a tenth of dropout suit so man
 SMALL_TEXT = 3e4  # tokens below which fewer units suffice
 CONTEXT = 0.9  # share of the parts of steps that read some columns before the others, where any may be given
 MORE_EPOCHS = 1.5  # times as many suit then: there is more to learn
+PATIENCE, LEAST_PATIENCE = 1 / 6, 4  # share of the epochs, and epochs, without a better loss: few held-out rows have plateaus
 HELD_OUT_ROWS = 50_000  # at most: they tell the loss to half a hundredth of the spread of the rows' own
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
 FLOPS = 3e10  # per second, on the slower side of two cores
@@ -72,7 +73,7 @@ def choose_settings(
         "learning_rate": given("learning_rate", usual["learning_rate"]),
         "validation_fraction": held_out,
         "monitor": model.monitor,
-        "patience": model.patience if stops else None,
+        "patience": given("patience", max(LEAST_PATIENCE, round(epochs * PATIENCE))) if stops else None,
         "min_delta": model.min_delta,
         "steps_per_execution": 1 << int(np.log2(np.clip(CALL_SECONDS * FLOPS / max(step_flops, 1), 1, 16))),
         "loops": _loops(model.jit_compile, epochs * n_training * grammar.n_positions * units, gpu, seconds),

@@ -17,7 +17,7 @@ from ._datetime import DatetimeCodec
 from ._number import NumberCodec
 from ._text import TextCodec
 
-__all__ = ["Wanted", "given_cells", "wanted_of"]
+__all__ = ["Wanted", "given_cells", "nearest_cells", "wanted_of"]
 
 CLOSE = 1e-9  # relative difference of floats that are the same
 LISTS = (list, tuple, set, frozenset, range, np.ndarray, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
@@ -158,6 +158,25 @@ def given_cells(values: pd.Series, field: Field, codec: FieldCodec, column: Any)
     ValueError
         If one is missing where none can be, is no value of such a column, or outside its domain.
     """
+    tokens, cells, values, outside, other = _read(values, field, codec, column)
+    _refuse(outside, values, column, lambda _: f"outside the domain of that column: {field.describe_domain()}")
+    _refuse(other, values, column, lambda place: f"which that column cannot hold; the nearest value is {cells.iloc[place]!r}")
+    return tokens, cells
+
+
+def nearest_cells(values: pd.Series, field: Field, codec: FieldCodec, column: Any) -> tuple[np.ndarray, pd.Series, np.ndarray]:
+    """Return the same of values that may be rare or extreme, as rows of fit may be, and which of them are read as another.
+
+    Those have the tokens of the nearest value, or of rare ones; their cells are as they were given where the dtype of the
+    column holds them, else the nearest.
+    """
+    tokens, cells, values, outside, other = _read(values, field, codec, column)
+    replaced = outside | other
+    return tokens, _with_given(cells, values, replaced), replaced
+
+
+def _read(values, field, codec, column):
+    """Return tokens, cells as the column holds them, converted values, and which are outside its domain or other values."""
     given = values = values.reset_index(drop=True)
     missing = values.isna().to_numpy()
     if missing.any():
@@ -176,9 +195,23 @@ def given_cells(values: pd.Series, field: Field, codec: FieldCodec, column: Any)
     if isinstance(codec, NumberCodec) and codec.scale.continuous:
         cells = _with_floats(cells, values, missing)  # what digits round is not lost
     other = ~_are_same(values, cells) & ~missing
-    _refuse(outside, values, column, lambda _: f"outside the domain of that column: {field.describe_domain()}")
-    _refuse(other, values, column, lambda place: f"which that column cannot hold, but {cells.iloc[place]!r}")
-    return codec.context(values), _with_floats(cells, values, missing)
+    return codec.context(values), _with_floats(cells, values, missing), values, outside, other
+
+
+def _with_given(cells, values, replaced):
+    """Return cells with the values that were given in place of those that stand for them, where the dtype holds them."""
+    if not replaced.any():
+        return cells
+    whole = cells.astype(object).where(~replaced, values.astype(object))
+    dtypes = [cells.dtype] if str(values.dtype).lower() != str(cells.dtype).lower() else [values.dtype, cells.dtype]
+    for dtype in dtypes:
+        try:
+            kept = whole.astype(dtype)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if _are_same(whole, kept).all():
+            return kept
+    return cells
 
 
 def _first_wrong(values, field, codec):
