@@ -112,7 +112,7 @@ def test_associations_are_those_of_scipy(real, synthetic):
     if both_vary and (column_kinds(real)[["size", "count"]] == "number").all():
         r, s = (pearsonr(table["size"], table["count"]).statistic for table in complete)
         assert np.isclose(pairs.association["size", "count"], r, atol=1e-6)
-        assert np.isclose(pairs.score["size", "count"], 1 - abs(r - s) / 2, atol=1e-6)
+        assert np.isclose(pairs.sdmetrics["size", "count"], 1 - abs(r - s) / 2, atol=1e-6)
 
 
 def correlated(n, seed):
@@ -158,11 +158,37 @@ def test_pairs_by_hand():
     real = pd.DataFrame({"size": [*range(14), None, None], "colour": ["red"] * 8 + ["blue"] * 7 + [None]})
     synthetic = real.assign(colour=["red"] * 9 + ["blue"] * 6 + [None])
     (pair,) = pair_trends(real, synthetic).to_dict("records")
-    assert pair["score"] == pytest.approx(15 / 16)  # one row of sixteen is in another cell
+    assert pair["score"] == pair["sdmetrics"] == pytest.approx(15 / 16)  # one row of sixteen is in another cell
     bins = np.append(np.arange(14) * 10 // 13, [10, 10])
     colours = real.colour.astype(object).where(real.colour.notna(), "none").to_numpy()
     assert pair["association"] == pytest.approx(association(pd.crosstab(bins, colours).to_numpy()))
     assert pair["strong"]
+
+
+def test_one_value_far_out_moves_no_pair():
+    """The score of a pair does not depend on how far out a single value is, as SDMetrics' score does."""
+    real, synthetic = correlated(2_000, 0), correlated(2_000, 1)
+    far = synthetic.copy()
+    far.loc[0, "x"] = 1e6
+    near, moved = (
+        pair_trends(real, table).set_index(["column_1", "column_2"]).loc[("x", "sign")] for table in (synthetic, far)
+    )
+    assert abs(near.score - moved.score) < 0.001
+    assert near.sdmetrics - moved.sdmetrics > 0.3
+
+
+def test_shortfall_of_real_rows_is_noise():
+    """Two samples of one distribution lack nothing beyond noise, whatever their size; a lost tie does."""
+    found = [
+        pair_trends(correlated(n, 2 * seed), correlated(n, 2 * seed + 1)).shortfall.mean()
+        for n in (50, 200, 1_000) for seed in range(20)
+    ]  # fmt: skip
+    assert np.abs(np.reshape(found, (3, 20)).mean(axis=1)).max() < 0.02
+    lost = correlated(1_000, 1)
+    lost["y"] = lost["y"].sample(frac=1.0, random_state=0).to_numpy()
+    pairs = pair_trends(correlated(1_000, 0), lost).set_index(["column_1", "column_2"])
+    assert pairs.shortfall["x", "y"] > 0.3
+    assert abs(pairs.shortfall["x", "sign"]) < 0.05
 
 
 def test_quality_by_hand():
@@ -199,9 +225,9 @@ def test_columns_that_say_nothing_stop_nothing():
     assert shapes.isna().to_dict() == {"a": False, "b": False, "c": True, "d": True, "e": False, "f": True}
     assert shapes[["a", "e"]].tolist() == [1.0, 1.0]
     pairs = pair_trends(real, synthetic).set_index(["column_1", "column_2"])
-    assert np.isnan(pairs.score["a", "b"])
-    assert pairs.score["c", "d"] == 1.0
-    assert pairs.association[["c", "e"]].isna().all()
+    assert set(pairs.index) == {("a", "b"), ("a", "f"), ("b", "f")}  # the others are constant
+    assert np.isnan(pairs.sdmetrics["a", "b"])
+    assert pairs.score["a", "b"] < 0.2
     assert 0 < quality(real, synthetic) < 1
     assert np.isnan(quality(real[["c"]], synthetic[["c"]]))
     assert valid_share(real, synthetic) == 0.0  # f is never missing

@@ -52,8 +52,8 @@ def of_columns(train, holdout, synthetic, numbers, meta):
     yield "quality", evaluation.quality(holdout, synthetic, **known), quality
     yield "shapes", evaluation.column_shapes(holdout, synthetic, **known), shapes
     yield "coverage", evaluation.coverage(holdout, synthetic, **known), coverage
-    yield "pairs", ours.score.where(ours.strong), pairs
-    yield "strong pairs", float((ours.strong & ours.score.notna()).sum()), float(pairs.notna().sum())
+    yield "pairs", ours.sdmetrics.where(ours.strong), pairs
+    yield "strong pairs", float((ours.strong & ours.sdmetrics.notna()).sum()), float(pairs.notna().sum())
 
 
 def of_tables(train, holdout, synthetic, numbers, target):

@@ -97,8 +97,9 @@ def quality(real: Any, synthetic: Any, *, reference: Any = None) -> float:
     Returns
     -------
     quality : float
-        From 0 to 1: the mean of two means, that of `column_shapes` and that of the scores of `pair_trends` over the pairs
-        that are strong in `real`. NaN scores are left out; where there is no strong pair, the mean of shapes alone.
+        From 0 to 1: the mean of two means, that of `column_shapes` and that of the column "sdmetrics" of `pair_trends`
+        over the pairs that are strong in `real`. NaN scores are left out; where there is no strong pair, the mean of shapes
+        alone.
 
     Raises
     ------
@@ -121,11 +122,11 @@ def quality(real: Any, synthetic: Any, *, reference: Any = None) -> float:
     >>> quality(adult[:1000], adult[:1000])
     1.0
     """
-    _, kinds, (real, synthetic) = compared(reference, real=real, synthetic=synthetic)
-    return overall(shapes_of(real, synthetic, kinds), pairs_of(real, synthetic, kinds))
+    reference, kinds, (real, synthetic) = compared(reference, real=real, synthetic=synthetic)
+    return overall(shapes_of(real, synthetic, kinds), pairs_of(real, synthetic, kinds, reference))
 
 
 def overall(shapes: pd.Series, pairs: pd.DataFrame) -> float:
     """Return the quality, given the scores of columns and of pairs."""
-    means = [shapes.mean(), pairs.loc[pairs["strong"], "score"].mean()]
+    means = [shapes.mean(), pairs.loc[pairs["strong"], "sdmetrics"].mean()]
     return float(pd.Series(means).mean())

@@ -145,10 +145,11 @@ def _columns(shapes: tuple, told: tuple, covered: tuple, missing: tuple) -> list
 
 
 def _pairs(pairs: tuple) -> list[tuple]:
-    """Return the figures of pairs of columns, the worst first."""
+    """Return the figures of pairs of columns, first those that lack most beyond noise."""
     found, real = pairs
     scores = _frame([found["score"], None if real is None else real["score"]])
-    order = _behind(scores).sort_values(ascending=False, kind="stable", na_position="last").index
+    lacking = found["shortfall"] - (0.0 if real is None else real["shortfall"].clip(lower=0.0).reindex(found.index))
+    order = lacking.sort_values(ascending=False, kind="stable", na_position="last").index
     table = found.assign(**scores).loc[order, ["column_1", "column_2", "value", "real"]]
     return [("pairs", "pair_trends", *row) for row in table.itertuples(index=False, name=None)]
 

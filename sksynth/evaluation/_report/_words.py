@@ -51,7 +51,8 @@ class Metric:
 
 METRICS = {
     "quality": Metric(
-        "Overall quality", "Mean of the next two figures. 1 is alike in all that they see.",
+        "Overall quality",
+        "SDMetrics' quality score: the mean of the shapes of columns and of its own scores of pairs. 1 is alike.",
         1.0, 1, (0.02, 0.07),
     ),
     "column_shapes": Metric(
@@ -157,7 +158,7 @@ def _on_likeness(figures, found):
             f"{_quoted(worst.column)} with {worst.value:.1%}{_reach((worst.value, worst.real), '.1%')}."
         )
     if not np.isnan(pairs[0]):
-        worst = _worst(figures[figures["section"].eq("pairs")])
+        worst = figures[figures["section"].eq("pairs")].iloc[0]
         yield (
             f"Columns that depend on each other do so {pairs[0]:.1%} alike on average{_reach(pairs, '.1%')}; of all pairs the "
             f"worst is {_quoted(worst.column)} with {_quoted(worst.column_2)}, {worst.value:.1%}"
