@@ -5,7 +5,6 @@ import pandas as pd
 from pandas.api import types
 
 from . import _times, _values
-from ._validation import warn
 from ._values import positions_of, typed_counts, typed_key
 
 LABEL = "other"  # of the values of a column in which every one is rare
@@ -42,19 +41,13 @@ def complete_category(field, values, column, min_frequency):
         categories=categories, n_folded=int(rows.sum()), n_folded_values=len(rows), n_folded_most=int(rows.max(initial=0))
     )
     if not categories and field.other is None:
-        field = _without_values(field, distinct, column, min_frequency)
+        field = _without_values(field, distinct)
     return _complete_levels(field, values, set(map(typed_key, folded)))
 
 
-def _without_values(field, distinct, column, min_frequency):
+def _without_values(field, distinct):
     """Return a field of which no value is kept, so that something can be drawn: a label for strings, missing for others."""
     label = LABEL if len(distinct) and all(isinstance(value, str) for value in distinct) else None
-    if len(distinct):
-        warn(
-            f"column {column!r}: no value is in {min_frequency} or more rows, so all are sampled as "
-            f"{'missing' if label is None else repr(label)}; "
-            "set min_frequency=1 to keep its values, or give its field in schema"
-        )
     return field.replace(nullable=True) if label is None else field.replace(other=label)
 
 

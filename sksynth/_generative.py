@@ -21,7 +21,8 @@ from ._validation import check_choice
 from .privacy._ledger import Ledger
 
 CHUNK = 10_000  # records that `sample_iter` gives out together, unless told otherwise
-_HIDDEN = ("_weights", "_container", "_n_steps", "_read_from", "_reading")  # of fit and load, beside what ends on _
+# Of fit and load, beside what ends on _.
+_HIDDEN = ("_weights", "_container", "_n_steps", "_read_from", "_reading", "_table_notes")
 
 
 class GenerativeModel(BaseEstimator):

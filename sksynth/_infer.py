@@ -6,6 +6,8 @@ from pandas.api import types
 
 from . import _values
 from ._complete import COMPLETE
+from ._doubts import field_notes, table_notes
+from ._notes import Notes
 from ._times import date_format
 from ._validation import check_table
 from .fields import Boolean, Category, Datetime, Identifier, Number, Schema, Text
@@ -24,7 +26,31 @@ def infer(X, *, min_frequency, schema) -> Schema:
     given = given_fields(schema, X.columns)
     if isinstance(min_frequency, bool) or not isinstance(min_frequency, int | np.integer) or min_frequency < 1:
         raise ValueError(f"min_frequency must be a number of rows, at least 1, got {min_frequency!r}")
-    return Schema((column, infer_field(X[column], column, given.get(column), min_frequency)) for column in X.columns)
+    found = {column: infer_field(X[column], column, given.get(column), min_frequency) for column in X.columns}
+    return schema_of(found, X, len(X), given, min_frequency)
+
+
+def schema_of(found, sample, n_rows, given, min_frequency) -> Schema:
+    """Return the schema of completed fields, with the notes on them and on the table.
+
+    Parameters
+    ----------
+    found : dict of column to pair of Field and list of Note
+        What `infer_field` returned.
+    sample : DataFrame
+        The table, or some of its rows.
+    n_rows : int
+        Of the table.
+    given : Schema
+        What was known before.
+    min_frequency : int
+    """
+    schema = Schema({column: field for column, (field, _) in found.items()})
+    notes = [*table_notes(sample, schema)]
+    for column, (field, own) in found.items():
+        notes += own + field_notes(field, given.get(column), column, n_rows, min_frequency)
+    schema.notes = Notes(notes)
+    return schema
 
 
 def given_fields(schema, columns) -> Schema:
@@ -39,7 +65,7 @@ def given_fields(schema, columns) -> Schema:
 
 
 def infer_field(values: pd.Series, column, field, min_frequency, n_present=None):
-    """Return the completed field of one column; `field` is what is known of it, or None.
+    """Return the completed field of one column, and the notes on it; `field` is what is known of it, or None.
 
     Where `values` are but some of the column's, `n_present` is the number of its cells that are not missing.
     """
@@ -48,7 +74,8 @@ def infer_field(values: pd.Series, column, field, min_frequency, n_present=None)
     refuse_missing(known, missing, column)
     known = known.replace(nullable=missing if known.nullable is None else known.nullable)
     known = COMPLETE[known.kind](known, values, column, min_frequency)
-    return known.replace(dtype=_values.nullable_dtype(known.dtype)) if known.nullable else known
+    known = known.replace(dtype=_values.nullable_dtype(known.dtype)) if known.nullable else known
+    return known, []
 
 
 def refuse_missing(field, missing, column):

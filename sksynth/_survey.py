@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ._infer import given_fields, infer_field
+from ._infer import given_fields, infer_field, schema_of
+from ._notes import Note
 from ._sources import TableSource
 from ._validation import check_table
 from ._values import positions_of, typed_counts
@@ -76,7 +77,8 @@ class Survey:
 
     def schema(self) -> Schema:
         """Return the completed field of every column, as `infer_schema` would of the whole table."""
-        return Schema((column, self._field(column)) for column in self.sample.columns)
+        found = {column: self._field(column) for column in self.sample.columns}
+        return schema_of(found, self.sample, self.n_rows, self._given, self._min_frequency)
 
     def _tally(self, column, dtype):
         known = self._given.get(column)
@@ -86,14 +88,14 @@ class Survey:
             return _Presence()
         return (_Extremes if _is_ordered(dtype) else _Counts)(self._min_frequency)
 
-    def _field(self, column: Any) -> Field:
+    def _field(self, column: Any) -> tuple[Field, list[Note]]:
         known, tally = self._given.get(column), self._tallies[column]
         n_present = self.n_rows - self._n_missing[column]
         values = tally.completed(self.sample[column].dropna(), all_values=known is not None)
         if self._n_missing[column]:
             values = pd.concat([values, pd.Series([None]).astype(values.dtype)])
-        field = infer_field(values.reset_index(drop=True), column, known, self._min_frequency, n_present)
-        return tally.with_counts(field)
+        field, notes = infer_field(values.reset_index(drop=True), column, known, self._min_frequency, n_present)
+        return tally.with_counts(field), notes
 
 
 class _Presence:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
-from ._association import measured_association, rows_to_measure
+from ._association import measured_association, rows_to_measure, signs_of
 from ._clusterer import ColumnClusterer
 from ._files import _model as model_files
 from ._files import _synthesizer as synthesizer_files
@@ -24,6 +25,7 @@ from ._generative import (
 )
 from ._infer import given_fields
 from ._links import checked_links, find_links, reading_order
+from ._notes import Notes, tell
 from ._parameters import check_synthesizer
 from ._private import (
     DELTA,
@@ -31,6 +33,7 @@ from ._private import (
     check_typed,
     cluster_privately,
     plan_training,
+    readable,
     release,
 )
 from ._random import seed_sequence, stream
@@ -122,7 +125,8 @@ class BatchLSTMSynthesizer(TableSampling):
     interrupted_ : bool
         Whether Ctrl-C ended fit before it was done.
     schema_ : sksynth.fields.Schema
-        What every column is, as it was given or inferred; printable, editable, to and from JSON.
+        What every column is, as it was given or inferred; printable, editable, to and from JSON. Its `notes` are the
+        decisions that are doubtful, of which fit warns once.
     history_ : DataFrame
         One row per batch and epoch: batch, epoch, loss, accuracy, val_loss, val_accuracy, epsilon, delta, seconds, best.
     epsilon_ : float
@@ -244,7 +248,9 @@ class BatchLSTMSynthesizer(TableSampling):
         if self.text_model is not None and self.text_model.warm_start and check_fitted(self):
             return self._go_on(X, started, "warm_start")
         with self._refitted():
-            return self._fit(X, started)
+            self._fit(X, started)
+        tell(self.schema_.notes, "schema_.notes")
+        return self
 
     def partial_fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
         """Train on more rows: one pass over them, from where the batches' networks are; the first call fits.
@@ -276,7 +282,9 @@ class BatchLSTMSynthesizer(TableSampling):
         if check_fitted(self):
             return self._go_on(X, started, "partial_fit")
         with self._refitted():
-            return self._fit(X, started, one_pass=True)
+            self._fit(X, started, one_pass=True)
+        tell(self.schema_.notes, "schema_.notes")
+        return self
 
     def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
         """Train the model of one batch anew, and replace it alone; in `checkpoint_dir` too.
@@ -353,6 +361,7 @@ class BatchLSTMSynthesizer(TableSampling):
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
         with opened_table(X, texts_of(self.schema)) as X:
             seed = stream(seed_sequence(self.random_state), "survey")
+            X = readable(X, self.schema) if self._is_private else X
             table = table_of(X, self.schema, self.min_frequency, seed, whole=self._is_private)
             return self._fit_table(table, started, one_pass)
 
@@ -361,6 +370,7 @@ class BatchLSTMSynthesizer(TableSampling):
             check_typed(table.came_as)
         check_columns(self, table.came_as, table.sample, reset=True)
         self._container = Container.of(table.came_as)
+        self._table_notes = Notes() if self._is_private else table.schema.notes.of_table()
         folder = None if one_pass else self._folder()
         with nullcontext() if folder is None else folder.locked():
             if folder is not None and folder.exists() and not self.overwrite:
@@ -391,7 +401,8 @@ class BatchLSTMSynthesizer(TableSampling):
         self.callbacks_ = [model.callbacks_ for model in models]
         parts = zip(models, self.batches_, strict=True)
         known = {column: model.tokenizer_.schema_[column] for model, batch in parts for column in batch}
-        self.schema_ = Schema({column: known[column] for column in self.columns_})
+        notes = [model.tokenizer_.schema_.notes.of(batch) for model, batch in zip(models, self.batches_, strict=True)]
+        self.schema_ = Schema({column: known[column] for column in self.columns_}, chain(self._table_notes, *notes))
         if self._is_private and all(hasattr(model, "_n_steps") for model in models):
             note_steps(self.privacy_ledger_, models)
         return self
@@ -471,12 +482,14 @@ class BatchLSTMSynthesizer(TableSampling):
         """Choose what the models of the batches read, by the association that the clusterer or, in public, the table shows."""
         self.batches_ = batches = self.clusterer_.batches_
         measured, self.links_ = getattr(self.clusterer_, "association_", None), [[] for _ in batches]
-        if measured is None and not self._is_private:
-            measured = measured_association(rows_to_measure(frame, self.clusterer_.random_state))
+        rows = None if self._is_private else rows_to_measure(frame, self.clusterer_.random_state)
+        if measured is None and rows is not None:
+            measured = measured_association(rows)
         if not isinstance(self.linked, bool):
             self.links_ = checked_links(self.linked, batches, kinds)
         elif self.linked and len(batches) > 1 and measured is not None:
-            self.links_ = find_links(batches, measured, kinds)
+            signs = None if rows is None else signs_of(rows, measured.to_numpy())
+            self.links_ = find_links(batches, measured, kinds, signs)
         own = [reading_order(batch, measured) for batch in batches]
         self._reading = [[*context, *columns] for context, columns in zip(self.links_, own, strict=True)]
 

@@ -1,8 +1,8 @@
 """The table that a fit learns, in memory or not: what its columns are, and the token ids of its rows."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,13 @@ class Table(ABC):
         What the caller passed, or a frame like the one that pandas would have read.
     sample : DataFrame
         Its rows, or some of them, from which it is found out which columns belong together.
+    schema : Schema
+        The completed field of every column, with the notes on them and on the table.
     """
 
     came_as: Any
     sample: pd.DataFrame
+    schema: Schema
 
     @abstractmethod
     def kinds(self) -> dict:
@@ -53,10 +56,11 @@ class TableInMemory(Table):
         self.came_as, self.sample, self._given, self._min_frequency = X, check_table(X), given, min_frequency
 
     def kinds(self) -> dict:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the tokenizers will warn
-            schema = infer_schema(self.sample, min_frequency=self._min_frequency, schema=self._given)
-        return {column: field.kind for column, field in schema.items()}
+        return {column: field.kind for column, field in self.schema.items()}
+
+    @cached_property
+    def schema(self) -> Schema:
+        return infer_schema(self.sample, min_frequency=self._min_frequency, schema=self._given)
 
     def fitted(self, tokenizer: TableTokenizer, columns: Sequence) -> TableTokenizer:
         return tokenizer.fit(self.sample[list(columns)])
@@ -70,13 +74,13 @@ class TableOnDisk(Table):
 
     def __init__(self, source: TableSource, given: Any, min_frequency: int, seed: np.random.SeedSequence):
         self._source, survey = source, Survey(source, given, min_frequency, seed)
-        self.came_as, self.sample, self._schema = survey.sample, survey.sample, survey.schema()
+        self.came_as, self.sample, self.schema = survey.sample, survey.sample, survey.schema()
 
     def kinds(self) -> dict:
-        return {column: field.kind for column, field in self._schema.items()}
+        return {column: field.kind for column, field in self.schema.items()}
 
     def fitted(self, tokenizer: TableTokenizer, columns: Sequence) -> TableTokenizer:
-        schema = Schema({column: self._schema[column] for column in columns})
+        schema = Schema({column: self.schema[column] for column in columns}, self.schema.notes.of(columns))
         return tokenizer.fit_sample(self.sample[list(columns)], schema, self._source.chunks)
 
     def records(self, columns: Sequence) -> Any:

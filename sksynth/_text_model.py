@@ -17,6 +17,7 @@ from ._generative import (
     note_steps,
     refuse_more_training,
 )
+from ._notes import tell
 from ._parameters import check_text_model
 from ._private import (
     DELTA,
@@ -26,6 +27,7 @@ from ._private import (
     check_typed,
     fit_to_alphabet,
     plan_training,
+    readable,
     release,
 )
 from ._random import seed_sequence, stream
@@ -293,11 +295,15 @@ class LSTMTextModel(TextSampling):
             with opened(X) as X:
                 return self._go_on(X, started, one_pass)
         with self._refitted(), opened(X) as X:
-            return self._fit(X, started, one_pass)
+            self._fit(X, started, one_pass)
+        if isinstance(self.tokenizer_, TableTokenizer):
+            tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
+        return self
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):
             check_typed(X)
+            X = readable(X, getattr(self.tokenizer, "schema", None))
         X = self._check_records(X, reset=True)
         folder = None if self.checkpoint_dir is None or one_pass else Folder(self.checkpoint_dir, self.checkpoints)
         with nullcontext() if folder is None else folder.locked():

@@ -14,10 +14,23 @@ import numpy as np
 import pandas as pd
 
 from ._interval import Interval
+from ._notes import Note, Notes
 from ._plain import from_plain, to_plain
 from ._state import expect, reading
 
-__all__ = ["Boolean", "Category", "Datetime", "Field", "Identifier", "Interval", "Number", "Schema", "Text", "infer_schema"]
+__all__ = [
+    "Boolean",
+    "Category",
+    "Datetime",
+    "Field",
+    "Identifier",
+    "Interval",
+    "Note",
+    "Number",
+    "Schema",
+    "Text",
+    "infer_schema",
+]
 
 RESOLUTIONS = ("D", "h", "min", "s", "ms", "us", "ns")
 
@@ -365,6 +378,13 @@ class Schema(dict):
     ----------
     fields : mapping or iterable of pairs, optional
         Column name to `Field`.
+    notes : iterable of Note, optional
+        Decisions that somebody should look at. None: those of `fields`, if that is a schema.
+
+    Attributes
+    ----------
+    notes : tuple of Note
+        Prints one on a line. They go with copies and files, and make no difference to equality.
 
     Examples
     --------
@@ -376,9 +396,10 @@ class Schema(dict):
     True
     """
 
-    def __init__(self, fields=()):
+    def __init__(self, fields=(), notes=None):
         super().__init__()
         self.update(fields)
+        self.notes = Notes(getattr(fields, "notes", ()) if notes is None else notes)
 
     def __setitem__(self, column, field):
         if not isinstance(field, Field):
@@ -439,9 +460,10 @@ class Schema(dict):
         Returns
         -------
         items : list of dict
-            One for each column.
+            One for each column, and one of the notes where there are any.
         """
-        return [{"column": to_plain(column), "kind": field.kind, **_set_attributes(field)} for column, field in self.items()]
+        items = [{"column": to_plain(column), "kind": field.kind, **_set_attributes(field)} for column, field in self.items()]
+        return items + ([{"notes": self.notes.to_plain()}] if self.notes else [])
 
     @classmethod
     def from_json(cls, text: str) -> "Schema":
@@ -479,11 +501,12 @@ class Schema(dict):
         ValueError
             If the list is no such schema.
         """
-        if not isinstance(items, list) or not all(
-            isinstance(item, dict) and {"column", "kind"} <= set(item) for item in items
-        ):
+        is_list = isinstance(items, list)
+        notes = items[-1]["notes"] if is_list and items and isinstance(items[-1], dict) and set(items[-1]) == {"notes"} else []
+        items = items[:-1] if notes else items
+        if not is_list or not all(isinstance(item, dict) and {"column", "kind"} <= set(item) for item in items):
             raise ValueError("expected a list of fields, each with 'column' and 'kind', as Schema.to_json writes it")
-        return cls(map(_read_field, items))
+        return cls(map(_read_field, items), Notes.from_plain(notes))
 
 
 def _read_field(item):
@@ -537,7 +560,7 @@ def infer_schema(X, *, min_frequency: int = 5, schema: Mapping | None = None) ->
     Returns
     -------
     schema : Schema
-        One completed field per column, in the table's order.
+        One completed field per column, in the table's order; its `notes` say which decisions are doubtful.
 
     Raises
     ------

@@ -1,13 +1,20 @@
 """What guards the guarantee: sensitivity against the noise that is entered, the noise itself, and who is drawn."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import binom, kstest, norm
+from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, _association, fields
 from sksynth._private import _domains, _plan, _release, release
+from sksynth._private._clusters import coarse_codes
 from sksynth._private._histogram import n_levels
+from sksynth._private._schema import cell_by_cell
 from sksynth.core import _dp_sgd
 from sksynth.privacy import Ledger, _mechanisms
 
@@ -350,3 +357,85 @@ def test_a_fit_takes_the_steps_of_its_ledger(schema, monkeypatch):
     assert rates == [parameters["sampling_rate"]] * parameters["steps_taken"]
     assert scales == {parameters["noise_multiplier"] * 0.5}
     assert parameters["l2_norm_clip"] == 0.5
+
+
+# Cells are read one by one
+
+PLAIN = {
+    "flag": (fields.Boolean(), [True, False, None], [2, 0.5, "x"]),
+    "number": (fields.Number(0, 100), [1, 2.5, 2**40, None], [np.inf, "abc", True, 10**400, b"x"]),
+    "date": (
+        fields.Datetime("2000-01-01", "2029-12-31", resolution="D", format="%Y-%m-%d"),
+        ["2020-01-01", "2021-02-03", None], ["2020-13-40", 3, ""],
+    ),
+    "text": (fields.Text(max_length=3, alphabet="ab"), ["a", "ab", None], [3, 2.5, "xyz", b"a"]),
+    "key": (fields.Identifier(pattern="K[0-9]{3}"), ["K123", "K007"], [2.5, 3, "zz"]),
+    "city": (fields.Category(["a", 1]), ["a", 1, None], [2.5, True, "x", [1]]),
+}  # fmt: skip
+TYPED = {
+    "bool of int": (fields.Boolean(), pd.Series([0, 1, 1] * 20), 2),
+    "bool of float": (fields.Boolean(), pd.Series([0.0, 1.0, np.nan] * 20), 0.5),
+    "infinity": (fields.Number(0, 9), pd.Series([0.5, 1.0, np.nan] * 20), np.inf),
+    "key": (fields.Identifier(pattern="[0-9]{3}"), pd.Series([123.0, 7.0, 5.0] * 20), 2.5),
+}
+CELLS = st.one_of(*[st.tuples(st.just(name), st.sampled_from(good + bad)) for name, (_, good, bad) in PLAIN.items()])
+
+
+def mixed_cells():
+    """Return a table of objects, all of which their fields can hold."""
+    return pd.DataFrame({name: pd.Series((good * 40)[:60], dtype=object) for name, (_, good, _) in PLAIN.items()})
+
+
+@pytest.fixture(scope="module")
+def read():
+    """Return what is released of `mixed_cells`, and its tokenizer."""
+    schema = {name: field for name, (field, _, _) in PLAIN.items()}
+    found = release(mixed_cells(), schema, Ledger(1e-5), None)
+    return found, found.fit_tokenizer()[0]
+
+
+@settings(max_examples=40)
+@given(CELLS, st.integers(0, 59))
+def test_one_cell_changes_no_other_row(read, cell, row):
+    """Whatever a cell becomes, all other rows keep their tokens and their codes for the association."""
+    (found, tokenizer), (before, after) = read, (mixed_cells(), mixed_cells())
+    after.at[row, cell[0]] = cell[1]
+    rest = np.arange(60) != row
+    codes = [coarse_codes(table, found)[rest] for table in (before, after)]
+    pd.testing.assert_frame_equal(*codes)
+    ids = [tokenizer.encode(cell_by_cell(table, found.schema), cut=True)[rest] for table in (before, after)]
+    assert np.array_equal(*ids)
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "bad"),
+    [(field, pd.Series(good * 30, dtype=object), cell) for field, good, bad in PLAIN.values() for cell in bad]
+    + list(TYPED.values()),
+    ids=str,
+)
+def test_no_error_and_no_warning_tells_of_a_cell(field, values, bad, monkeypatch):
+    """A cell that no public domain holds is missing, clipped or *other*: the fit starts as without it; X is not touched."""
+    table = pd.DataFrame({"x": values.astype(object)})
+    table.at[3, "x"] = bad
+    table["x"] = table["x"].astype(values.dtype)
+    kept = table.copy()
+    parameters = {"text_model": LSTMTextModel(batch_size=8, epochs=1, rnn_units=1, embedding_dim=1), "delta": 1e-4}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "noise drowns the signal")
+        _, models, jobs, _ = started(table, {"x": field}, monkeypatch, **parameters)
+    pd.testing.assert_frame_equal(table, kept)
+    slots = models[0].tokenizer_.grammar_.n_positions
+    assert len(jobs[0].ids) == len(table)
+    assert (np.asarray(jobs[0].ids)[:, :slots] >= 0).all()
+
+
+def test_a_fit_resumes_with_the_cells_it_read(tmp_path):
+    """A private fit of a column with a cell that is no Boolean is taken up from its folder."""
+    table = pd.DataFrame({"flag": pd.Series([True, False, "x"] * 100, dtype=object)})
+    model = LSTMTextModel(embedding_dim=4, rnn_units=4, epochs=1, batch_size=64, noise_multiplier=None)
+    synthesizer = BatchLSTMSynthesizer(
+        text_model=model, schema={"flag": fields.Boolean()}, epsilon=20.0, delta=1e-4, checkpoint_dir=tmp_path / "fit"
+    )
+    synthesizer.fit(table)
+    again = clone(synthesizer).fit(table)
+    assert again.sample(10, random_state=0).equals(synthesizer.sample(10, random_state=0))

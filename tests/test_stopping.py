@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 
 from sksynth import ColumnClusterer, LSTMTextModel
+from sksynth._training._history import ending
 from sksynth._training._watch import INTERRUPTED, Watch, shared_board, shares_of_time
 
 ENDLESS = 100_000  # epochs: minutes or hours
@@ -54,6 +55,37 @@ def test_the_best_epoch_is_told_by_the_figure_of_choice(make, table, monitor):
 
     assert [best] == np.flatnonzero(history["best"]).tolist()
     assert len(history) == min(best + 1 + 2, 30)
+
+
+ENDS = {
+    "the planned epochs are over": {"epochs": 2, "early_stopping": False},
+    "loss was no better for 2 epochs": {"epochs": 30, "early_stopping": True, "patience": 2, "min_delta": 100.0},
+    "its time was over": {"epochs": 5, "max_time": 1e-9},
+}
+
+
+@pytest.mark.parametrize("why", ENDS)
+def test_the_log_says_why_training_ended(template, table, caplog, why):
+    """A line at the end of a fit says why it ended: the plan is over, early stopping, or the time."""
+    model = template(monitor="loss", **ENDS[why])
+    with caplog.at_level("INFO", logger="sksynth"):
+        model.fit(table)
+    (line,) = [record.getMessage() for record in caplog.records if "training ended" in record.getMessage()]
+
+    assert why in line
+
+
+def test_the_end_says_whether_the_loss_still_fell():
+    """Where the loss fell to the last epoch, the line names by how much and the parameter; where it did not, neither."""
+    settings = {"monitor": "val_loss", "patience": 4, "epochs": 3}
+
+    def records(*losses):
+        best = int(np.argmin(losses))
+        return [{"loss": loss, "val_loss": loss, "best": place == best} for place, loss in enumerate(losses)]
+
+    assert ending(records(9.0, 7.0, 6.0), settings).endswith("val_loss still fell by 1.50 nats an epoch: set epochs=6")
+    assert ending(records(9.0, 7.0), settings, "its time was over").endswith("allow more time")
+    assert ending(records(6.0, 6.0, 6.0), settings).endswith("the planned epochs are over")
 
 
 def test_training_rows_can_be_watched(make, table):

@@ -34,7 +34,9 @@ class Drawing:
         for batch in self.chain.route(known):
             part = self.chain.parts[batch]
             first = part.first(known)
-            steps.append((batch, first, part.sampler(first, alike=self.way.evidence.alike and not steps)))
+            evidence = self.way.evidence
+            sampler = part.sampler(first, evidence.alike and not steps, evidence.differ and not steps)
+            steps.append((batch, first, sampler))
             known |= set(part.places)
         return steps
 

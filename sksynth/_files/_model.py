@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .. import persistence
 from .._memory_map import in_blocks
 from .._plain import from_plain, to_plain
-from .._private import PrivatePlan
+from .._private import PrivatePlan, cell_by_cell
 from .._sources import token_ids
 from .._state import check_keys, expect, take
 from .._training._checkpoints import HISTORY, PLAN, SETTINGS, TOKENIZER, Folder, refuse_differences
@@ -137,7 +138,9 @@ def take_up(model: Any, records: Any, folder: Folder, seed: np.random.SeedSequen
         plan = PrivatePlan(**folder.state(PLAN)) if settings["data"] is None else None
         seed = seed if settings["seed"] is None else seed_from(settings["seed"])
         set_facts(model, settings["facts"])
-    ids = token_ids(model.tokenizer_, model._as_encoded(records))
+    if plan is not None and isinstance(records, pd.DataFrame):
+        records = cell_by_cell(records, model.tokenizer_.schema_)
+    ids = token_ids(model.tokenizer_, records)
     if plan is None:
         refuse_differences(folder.path, settings["data"], _data(ids))
     return Job(ids, seed, plan, folder)

@@ -6,6 +6,7 @@ from typing import Any
 from .. import persistence
 from .._clusterer import ColumnClusterer
 from .._links import chain
+from .._notes import Notes
 from .._plain import to_plain
 from .._state import expect
 from .._text_model import LSTMTextModel
@@ -26,6 +27,7 @@ def settings_of(synthesizer: Any) -> dict:
     return header_of(synthesizer) | {
         "params": params_state(synthesizer), "asked": asked_of(synthesizer), "facts": facts_of(synthesizer),
         "reading": [[places[column] for column in columns] for columns in synthesizer._reading],
+        "notes": synthesizer._table_notes.to_plain(),
     }  # fmt: skip
 
 
@@ -68,6 +70,7 @@ def set_from(synthesizer: Any, settings: Mapping, clusterer: Mapping) -> None:
     if synthesizer.clusterer_.columns_ != synthesizer.columns_:
         raise ModelFileError(f"got batches {synthesizer.batches_} of columns {synthesizer.columns_}")
     _set_reading(synthesizer, settings["reading"])
+    synthesizer._table_notes = Notes.from_plain(settings["notes"])
 
 
 def _set_reading(synthesizer, places):

@@ -4,7 +4,7 @@ from ._clusters import cluster_privately
 from ._lines import Lines, fit_to_alphabet
 from ._plan import DELTA, PrivatePlan, check_budget, plan_training, statement_of
 from ._release import release
-from ._schema import cell_by_cell, check_typed
+from ._schema import cell_by_cell, check_typed, readable
 
 __all__ = [
     "DELTA",
@@ -16,6 +16,7 @@ __all__ = [
     "cluster_privately",
     "fit_to_alphabet",
     "plan_training",
+    "readable",
     "release",
     "statement_of",
 ]

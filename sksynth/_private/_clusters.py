@@ -6,6 +6,7 @@ import pandas as pd
 from .._clusterer import ColumnClusterer
 from ..privacy._ledger import Ledger
 from ._release import Release, early_noise
+from ._schema import cell_by_cell
 
 CODES = 4  # levels of a column that the association tells apart
 
@@ -44,7 +45,7 @@ def cluster_privately(
 def coarse_codes(frame: pd.DataFrame, released: Release) -> pd.DataFrame:
     """Return the columns as categories of few levels, which follow from the released shapes alone."""
     tokenizer, public = released.fit_tokenizer()
-    real, codes, at = tokenizer.encode(frame, cut=True), {}, 0
+    real, codes, at = tokenizer.encode(cell_by_cell(frame, released.schema), cut=True), {}, 0
     for place, codec in zip(tokenizer._reading(), tokenizer.codecs_, strict=True):
         first = real[:, at] if codec.n_positions else np.zeros(len(real), int)
         known = public[:, at] if codec.n_positions else np.zeros(1, int)

@@ -4,7 +4,6 @@ Everything that follows from what is released here is free: tokenizers are fitte
 the table, whose columns have the released shapes and know nothing of each other.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._notes import Notes
 from ..fields import Schema
 from ..privacy._accounting import gaussian_noise
 from ..privacy._ledger import Ledger
@@ -55,9 +55,8 @@ class Release:
         """Return a tokenizer of some of the columns that saw the stand-in alone, and the stand-in's modelled tokens."""
         columns = list(self.schema) if columns is None else columns
         known = {column: self.schema[column] for column in columns}
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "column .*: no value is in")  # min_frequency is of no account here
-            tokenizer = TableTokenizer(known, min_frequency=1).fit(self.standin[columns])
+        tokenizer = TableTokenizer(known, min_frequency=1).fit(self.standin[columns])
+        tokenizer.schema_.notes = Notes()  # those on the stand-in say nothing of the table
         for column, field in known.items():  # what was folded of the table, not of the stand-in
             kept = {name: getattr(field, name) for name in vars(field) if name.startswith("n_folded")}
             tokenizer.schema_[column] = tokenizer.schema_[column].replace(**kept)

@@ -1,7 +1,9 @@
 """Fields completed from what is public: what the user says of a column, and its dtype; never from the column's values."""
 
 from collections.abc import Hashable, Mapping
-from numbers import Real
+from datetime import date
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -121,7 +123,7 @@ def complete_publicly(field: Field, dtype: Any, column: Hashable) -> Field:
     if field.kind == "text" and field.alphabet is None:
         field = field.replace(alphabet=PRINTABLE)
     nullable = holds_missing(dtype) if field.nullable is None else field.nullable
-    return infer_field(_empty(field, dtype), column, field.replace(nullable=nullable, n_folded=0), 1)
+    return infer_field(_empty(field, dtype), column, field.replace(nullable=nullable, n_folded=0), 1)[0]
 
 
 def check_typed(X: Any) -> None:
@@ -138,29 +140,100 @@ def check_typed(X: Any) -> None:
         )
 
 
-def cell_by_cell(frame: pd.DataFrame, schema: Mapping) -> pd.DataFrame:
-    """Return the table such that what a cell of an object column is read as depends on no other cell.
+def cell_by_cell(frame: pd.DataFrame, schema: Any) -> pd.DataFrame:
+    """Return the table such that no cell depends on how others are read, and none raises an error that tells of it.
 
-    What is neither True nor False in a boolean column is missing, rather than an error that tells of it; numbers are floats,
-    as one float among whole numbers would make floats of all.
+    A cell that its field cannot hold at all, such as a word among numbers, is missing; infinity is the bound. Numbers of
+    object columns are floats, as one float among whole numbers would make floats of all.
 
     Parameters
     ----------
     frame : DataFrame
         Never written to.
-    schema : mapping of column to Field or None
+    schema : mapping of column to Field, "private" or None; anything else tells of no field
     """
+    schema = schema if isinstance(schema, Mapping) else {}
     copy = frame.copy(deep=False)
-    for column, field in schema.items():
-        read = _READ.get(getattr(field, "kind", None))
-        if read and types.is_object_dtype(frame[column].dtype):
-            copy[column] = frame[column].map(read).astype(object)
+    for column in frame.columns:
+        copy[column] = _read_column(frame[column], schema.get(column))
     return copy
 
 
+def readable(frame: Any, schema: Any) -> Any:
+    """Return a table without the cells that no column of its dtype and field can hold; its dtypes stay."""
+    if not isinstance(frame, pd.DataFrame) or not frame.columns.is_unique:
+        return frame
+    read = cell_by_cell(frame, schema)
+    for column in frame.columns:
+        if read[column].dtype != frame[column].dtype:
+            read[column] = frame[column]
+    return read
+
+
+def _read_column(values, field):
+    kind, dtype = getattr(field, "kind", None), values.dtype
+    if types.is_object_dtype(dtype) or (kind == "datetime" and types.is_string_dtype(dtype)):
+        read = _READ.get(kind, _plain)
+        cells = pd.Series([read(cell, field) for cell in values], values.index, dtype=object)
+        if kind == "datetime" and field.format is not None:
+            cells = cells.where(pd.to_datetime(cells, format=field.format, errors="coerce").notna(), None)
+        return cells.astype(dtype)
+    if kind == "boolean" and types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype):
+        return values.astype(object).where(values.isin([0, 1]), None)
+    if types.is_float_dtype(dtype):
+        low, high = _ends(field)
+        values = values.mask(values == np.inf, high).mask(values == -np.inf, low)
+        return values.where(values == values.round()) if kind == "identifier" else values
+    return values
+
+
+def _ends(field):
+    """Return what stands for infinities: the bounds, or missing where there are none."""
+    bounds = (getattr(field, name, None) for name in ("low", "high"))
+    return [float(bound) if isinstance(bound, Real) else np.nan for bound in bounds]
+
+
+def _real(cell):
+    return isinstance(cell, Real | Decimal) and not isinstance(cell, bool | np.bool_)
+
+
+def _plain(cell, field):
+    """A value that a category may be."""
+    if isinstance(cell, str | bool | np.bool_):
+        return cell
+    return cell if _real(cell) and -np.inf < cell < np.inf else None
+
+
+def _number(cell, field):
+    if not _real(cell):
+        return None
+    try:
+        number = float(cell)
+    except OverflowError:
+        number = np.inf if cell > 0 else -np.inf
+    low, high = _ends(field)
+    return {np.inf: high, -np.inf: low}.get(number, number)
+
+
+def _date(cell, field):
+    """A text, written as the field says where it is a date."""
+    if isinstance(cell, date) and cell is not pd.NaT and field.format is not None:
+        return cell.strftime(field.format)
+    return cell if isinstance(cell, str) else None
+
+
+def _word(cell, field):
+    if isinstance(cell, str):
+        return cell
+    return str(cell) if _plain(cell, field) is not None and (field.kind == "text" or isinstance(cell, Integral)) else None
+
+
 _READ = {
-    "boolean": lambda cell: bool(cell) if isinstance(cell, bool | np.bool_) else None,
-    "number": lambda cell: float(cell) if isinstance(cell, Real) and not isinstance(cell, bool | np.bool_) else cell,
+    "boolean": lambda cell, field: bool(cell) if isinstance(cell, bool | np.bool_) else None,
+    "number": _number,
+    "datetime": _date,
+    "text": _word,
+    "identifier": _word,
 }
 
 

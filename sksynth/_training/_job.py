@@ -14,7 +14,7 @@ import numpy as np
 from .._validation import warn
 from ._checkpoints import ORPHAN_SECONDS, Folder
 from ._defaults import choose_settings
-from ._history import history_frame
+from ._history import ending, history_frame
 from ._progress import progress_bar
 from ._watch import FAILED, INTERRUPTED, Watch, shared_board
 
@@ -161,8 +161,16 @@ def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> No
         model.history_ = history_frame([*past, *run.records])
         core.release(model.callbacks_)
         model._n_steps = run.n_steps
+    logger.info("batch %d: %s", job.batch, ending(run.records, model.training_, _stopped(watch, run)))
     if weights is not None:
         model._weights = core.fitted_to(weights, model.tokenizer_.grammar_)
+
+
+def _stopped(watch, run):
+    """Return what ended a run from outside; nothing where it came to its end."""
+    if run.finished:
+        return ""
+    return "it was interrupted" if watch.asked else "its time was over"
 
 
 def _weights(model, job, run, watch):

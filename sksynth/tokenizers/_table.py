@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._admit import admit
 from .._grammar import MISSING, Grammar
+from .._notes import Notes
 from .._state import ZONE, check_keys, expect, index_to_state, reading, reading_state, take, take_dtype, take_index, take_int
-from .._validation import check_table, listed, warn
-from ..fields import Schema, infer_schema
+from .._validation import check_table, listed
+from ..fields import Note, Schema, infer_schema
 from ._base import Tokenizer
 from ._category import CategoryCodec
 from ._conditions import Condition, Place
@@ -27,6 +28,8 @@ from ._spelling import Subwords
 from ._text import END, TextCodec
 
 logger = logging.getLogger(__name__)
+
+MANY_CUT = 0.05  # share of the texts of a column from which their being cut is worth a note
 
 CODECS = {
     "category": CategoryCodec,
@@ -135,6 +138,7 @@ class TableTokenizer(Tokenizer):
         self._set_columns(X.columns)
         subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
         self._set_codecs([self._fit_codec(X[column], column, subwords) for column in columns])
+        schema.notes = Notes([*schema.notes, *_text_notes(schema, subwords, X, self.min_frequency)])
         return self
 
     def _learn_subwords(self, X):
@@ -144,13 +148,7 @@ class TableTokenizer(Tokenizer):
             return None
         cells = [cell for column in columns for cell in X[column].dropna()]
         n_rows = 1 + (self.min_frequency - 1) * len(columns)  # texts, which are those of `min_frequency` rows at least
-        subwords = Subwords.fit(cells, n_rows)
-        if any(map(str.strip, cells)) and subwords.is_blank:
-            warn(
-                f"columns {listed(columns)}: no character is in {n_rows} rows, so that no text is learned: pass more rows, or "
-                f"a smaller min_frequency than {self.min_frequency}"
-            )
-        return subwords
+        return Subwords.fit(cells, n_rows)
 
     def _set_columns(self, labels):
         """Set the names of the columns."""
@@ -235,6 +233,8 @@ class TableTokenizer(Tokenizer):
         """
         theirs, shared = other._codecs(), copy(self)
         shared.schema_ = Schema({**self.schema_, **{column: other.schema_[column] for column in columns}})
+        kept = self.schema_.notes.of(set(self.schema_) - set(columns))
+        shared.schema_.notes = Notes([*kept, *other.schema_.notes.of(columns)])
         shared._set_codecs([theirs[column] if column in columns else codec for column, codec in self._codecs().items()])
         return shared
 
@@ -302,8 +302,9 @@ class TableTokenizer(Tokenizer):
             self = cls(schema, min_frequency=take_int(state, "min_frequency", 1))
             self._set_columns(take_index(state, "columns"))
             fields, names = Schema.from_plain(state["fields"]), state["columns"]["labels"]
-            expect(names and [item["column"] for item in state["fields"]] == names, "'fields'", names, "a field per column")
-            self.schema_ = Schema(zip(self.columns_, fields.values(), strict=True))
+            items = state["fields"][: len(fields)]
+            expect(names and [item["column"] for item in items] == names, "'fields'", names, "a field per column")
+            self.schema_ = Schema(zip(self.columns_, fields.values(), strict=True), fields.notes)
             columns, codecs = [self.columns_[place] for place in self._reading()], take(state, "codecs", list)
             expect(len(codecs) == len(columns), "the number of codecs", len(codecs), str(len(columns)))
             self._set_codecs(list(map(self._read_codec, columns, codecs)))
@@ -623,6 +624,24 @@ def _cut(field, codec, column, n_texts):
     if codec.n_cut:
         logger.info("column %r: %.2f %% of the texts are cut after %d tokens", column, 100 * share, codec.length)
     return field.replace(max_length=codec.length, n_folded=codec.n_cut, cut_share=share)
+
+
+def _text_notes(schema, subwords, X, min_frequency):
+    """Return the notes on columns of text: of which no character is learned, or that are cut."""
+    notes = []
+    for column, field in schema.items():
+        if field.kind != "text":
+            continue
+        if field.alphabet is None and subwords.is_blank and any(map(str.strip, X[column].dropna())):
+            reason = f"no character is in enough rows (min_frequency={min_frequency})"
+            notes.append(Note(column, "no text is learned", reason, 1.0, "all texts", "min_frequency=1"))
+        if (field.cut_share or 0) > MANY_CUT:
+            reason, remedy = (
+                f"they are longer than {field.max_length} tokens",
+                f"schema={{{column!r}: fields.Text(max_length=1000)}}",
+            )
+            notes.append(Note(column, "texts are cut", reason, field.cut_share, "their ends", remedy))
+    return notes
 
 
 def _codec_for(field):

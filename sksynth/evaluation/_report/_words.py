@@ -160,8 +160,8 @@ def _on_holdout(shift):
         yield (
             "The holdout is not a random part of the real rows: it differs from those that were learned from beyond "
             f"chance{named}. What real rows reach is therefore not known, figures on copying and membership mean nothing, and "
-            "no grades are given. Split the table at random, for instance by sklearn.model_selection.train_test_split, and fit "
-            "again."
+            "no grades are given. Split the table at random, for instance by sklearn.model_selection.train_test_split, and "
+            "fit again."
         )
 
 
