@@ -55,11 +55,12 @@ def stamp_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarra
         return np.zeros(len(values), np.int64), missing
     if field.format is not None and not types.is_datetime64_any_dtype(values.dtype):
         expected = f"dates written as {field.format}"
+        texts = values.astype(object)
         if types.is_integer_dtype(values.dtype):
-            values = values.astype(object).where(missing, values.astype(str))
-        if types.infer_dtype(values, skipna=True) != "string":
+            texts = texts.where(missing, values.astype(str))
+        elif types.infer_dtype(values, skipna=True) != "string":
             _refuse(values, ~missing & ~values.map(lambda cell: isinstance(cell, str)).to_numpy(bool), column, expected)
-        stamps = parse_dates(values.astype(object), field.format)
+        stamps = parse_dates(texts, field.format)
         _refuse(values, stamps.isna().to_numpy() & ~missing, column, expected)
     elif not types.is_datetime64_any_dtype(values.dtype):
         _refuse(values, ~missing, column, "dates")
