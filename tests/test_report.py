@@ -159,13 +159,11 @@ def test_frame_has_every_figure_once_the_worst_first(found, tables):
     shape, fall = (columns.xs(metric, level="metric") for metric in ("column_shapes", "auc_fall"))
     behind = np.fmax(shape["real"] - shape["value"], fall["value"] - fall["real"])
     pairs = frame[frame["section"] == "pairs"]
-    assert behind.is_monotonic_decreasing
-    of_synthetic, of_real = (
-        evaluation.pair_trends(tables[2], table, reference=tables[0]).set_index(["column_1", "column_2"])
-        for table in tables[1::-1]
-    )
-    lacking = of_synthetic.shortfall - of_real.shortfall.clip(lower=0.0)
-    assert lacking[list(zip(pairs["column"], pairs["column_2"], strict=True))].is_monotonic_decreasing
+    for worst_first in (behind, pairs["real"] - pairs["value"]):
+        assert worst_first.is_monotonic_decreasing
+    expected = evaluation.pair_trends(tables[2], tables[1], reference=tables[0]).set_index(["column_1", "column_2"])
+    found_by_pair = pairs.set_index(["column", "column_2"])["value"]
+    assert found_by_pair.to_dict() == pytest.approx((1 - expected["shortfall"].clip(lower=0)).to_dict())
     assert len(frame[frame["section"] == "pairs"]) == 6
 
 
@@ -215,19 +213,19 @@ def test_text_says_what_was_found(found):
 
 
 def test_a_good_table_is_called_good(found):
-    """Rows of the same origin are hardly told apart, and show no sign of having been learned by heart."""
+    """Rows of the same origin are hardly told apart, and show no sign of having been memorised."""
     summary = " ".join(found.summary)
     assert "hardly tells synthetic rows from real ones" in summary
-    assert "No sign that rows were learned by heart was found" in summary
+    assert "No sign that rows were memorised was found" in summary
     assert "“tall” from synthetic rows scores" in summary
 
 
 def test_copies_are_called_copies(tables):
-    """A table that is the real one is said to hold copies, learned by heart."""
+    """A table that is the real one is said to hold copies, memorised."""
     real, _, holdout = tables
     summary = " ".join(report(real, real, holdout).summary)
-    assert "100.00% of the synthetic rows are copies of real rows; of further real rows, which copy nothing, 0.00%" in summary
-    assert "Rows were learned by heart" in summary
+    assert "100.00% of the synthetic rows are copies of real rows in all their columns; of further real rows" in summary
+    assert "Rows were memorised" in summary
 
 
 def test_a_bad_table_is_called_bad(tables):
@@ -471,3 +469,29 @@ def test_a_column_may_be_called_none():
     assert evaluation.utility(*named[:2], None) == evaluation.utility(*plain[:2], "size")
     assert evaluation.dtype_changes(named[0], named[1].iloc[:, ::-1]).empty
     evaluation.ColumnComparisonDisplay.from_predictions(*named[:2], None)
+
+
+def test_a_holdout_that_is_no_random_part_is_named(tables):
+    """Where the holdout is the tail of a sorted table the report says so first, and gives no grades."""
+    real, synthetic, holdout = tables
+    both = pd.concat([real, holdout]).sort_values("weight")
+    found = report(both[:250], synthetic, both[250:], n_plots=0)
+    assert found.holdout_shift[0] == "weight"
+    assert (
+        "not a random part" in found.summary[0] and "“weight”" in found.summary[0] and "train_test_split" in found.summary[0]
+    )
+    assert found.summary[-1] == "Whether rows were memorised cannot be said with this holdout."
+    assert repr(found).splitlines()[2] == f"WARNING: {found.summary[0]}"
+    copied, quality = (next(line for line in repr(found).splitlines() if name in line) for name in ("Copied rows", "Overall"))
+    assert not {*copied.split(), *quality.split()} & {"good", "fair", "poor"}
+    assert json.loads(found.to_json())["holdout_shift"] == found.holdout_shift
+    text = Page(found.to_html()).text
+    assert text.count(found.summary[0]) == 1
+    assert text.index(found.summary[0]) < text.index("Overall quality")
+
+
+def test_a_random_holdout_is_none_that_differs(found):
+    """Of a holdout that was drawn at random, nothing is said, and copying gets its grades."""
+    assert found.holdout_shift is None
+    assert "WARNING" not in repr(found)
+    assert re.search("Copied rows .* good", repr(found))

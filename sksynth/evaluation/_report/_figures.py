@@ -11,12 +11,15 @@ from threadpoolctl import threadpool_limits
 from .._classifier import C2ST, c2st, utility
 from .._copies import copied_rows
 from .._coverage import coverage, dtype_changes, missing_values, valid_share
+from .._holdout import holdout_shift
+from .._kinds import kinds_of, plain_tables
 from .._pairs import pair_trends
 from .._privacy import dcr_share, membership_inference, nearest_neighbour_ratio
 from .._quality import column_shapes, overall
 
 FIELDS = ["section", "metric", "column", "column_2", "value", "real"]
 POINTING = 0.05  # quantile of the nearest-neighbour ratios: the rows that point most at one real row
+N_TOLD = 6_000  # rows of either table that the classifier looks at
 N_RATIOS = 2_000  # rows of which it is taken
 
 
@@ -49,15 +52,15 @@ class Tables:
         return measure(self.real, self.synthetic), None if self.holdout is None else measure(self.real, self.holdout)
 
 
-def measure(tables: Tables, target: Any, random_state: Any) -> pd.DataFrame:
-    """Return all figures, one a row, in the order in which a report shows them."""
+def measure(tables: Tables, target: Any, random_state: Any) -> tuple[pd.DataFrame, list | None]:
+    """Return all figures, one a row, in the order in which a report shows them, and what `holdout_shift` says."""
     seeds = {"random_state": random_state}
     shapes = tables.likeness(lambda judge, table: column_shapes(judge, table, reference=tables.real))
     pairs = tables.likeness(lambda judge, table: pair_trends(judge, table, reference=tables.real))
     covered, missing = tables.closeness(coverage), tables.closeness(missing_values)
     # Where other work is on the machine, threads of boosting wait for each other: two took nine times as long as one.
     with threadpool_limits(1, user_api="openmp"):
-        told = tables.likeness(lambda judge, table: c2st(judge, table, reference=tables.real, **seeds))
+        told = tables.likeness(lambda judge, table: c2st(judge, table, reference=tables.real, n_samples=N_TOLD, **seeds))
         use = _use(tables, target, seeds)
     rows = [
         *_overall(shapes, pairs, told),
@@ -68,7 +71,14 @@ def measure(tables: Tables, target: Any, random_state: Any) -> pd.DataFrame:
         *_pairs(pairs),
     ]
     frame = pd.DataFrame(rows, columns=FIELDS, dtype=object)  # so that a column may be called None
-    return frame.astype({"value": float, "real": float})
+    return frame.astype({"value": float, "real": float}), _shift(tables, told[1])
+
+
+def _shift(tables: Tables, told: C2ST | None) -> list | None:
+    if told is None:
+        return None
+    real, holdout = plain_tables(real=tables.real, holdout=tables.holdout)
+    return holdout_shift(real, holdout, kinds_of(real), told.auc, min(N_TOLD, len(real), len(holdout)))
 
 
 def _use(tables: Tables, target: Any, seeds: dict) -> list[tuple]:
@@ -87,7 +97,7 @@ def _overall(shapes: tuple, pairs: tuple, told: tuple[C2ST, C2ST | None]) -> lis
         _whole(
             "likeness",
             "pair_trends",
-            [None if found is None else _mean(found.loc[found["strong"], "score"]) for found in pairs],
+            [None if found is None else _mean(_beyond_noise(found)[found["strong"]]) for found in pairs],
         ),
         _whole("likeness", "c2st", [None if found is None else found.auc for found in told]),
     ]
@@ -147,11 +157,14 @@ def _columns(shapes: tuple, told: tuple, covered: tuple, missing: tuple) -> list
 def _pairs(pairs: tuple) -> list[tuple]:
     """Return the figures of pairs of columns, first those that lack most beyond noise."""
     found, real = pairs
-    scores = _frame([found["score"], None if real is None else real["score"]])
-    lacking = found["shortfall"] - (0.0 if real is None else real["shortfall"].clip(lower=0.0).reindex(found.index))
-    order = lacking.sort_values(ascending=False, kind="stable", na_position="last").index
+    scores = _frame([_beyond_noise(found), None if real is None else _beyond_noise(real)])
+    order = _behind(scores).sort_values(ascending=False, kind="stable", na_position="last").index
     table = found.assign(**scores).loc[order, ["column_1", "column_2", "value", "real"]]
     return [("pairs", "pair_trends", *row) for row in table.itertuples(index=False, name=None)]
+
+
+def _beyond_noise(pairs: pd.DataFrame) -> pd.Series:
+    return 1.0 - pairs["shortfall"].clip(lower=0.0)
 
 
 def _frame(pair: Any) -> pd.DataFrame:

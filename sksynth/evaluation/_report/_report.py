@@ -37,6 +37,10 @@ class Report:
         What was predicted.
     privacy_statement : str or None
         Of the model.
+    holdout_shift : list of column names or None
+        None where the holdout may be a random part of the real rows, or there is none. Otherwise the columns by which it
+        differs beyond chance; an empty list where only whole rows differ. Figures of copying and of membership then say
+        nothing, and no figure gets a grade.
     summary : list of str
         What the figures say, in words.
 
@@ -50,13 +54,14 @@ class Report:
     n_columns: int
     target: Any = None
     privacy_statement: str | None = None
+    holdout_shift: list | None = None
     _columns: list[ColumnComparisonDisplay] = field(default_factory=list)
     _pairs: list[PairComparison] = field(default_factory=list)
 
     @property
     def summary(self) -> list[str]:
         """What the figures say, in words."""
-        return summary(self.figures, self.target)
+        return summary(self.figures, self.target, self.holdout_shift)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the figures, one a row.
@@ -68,7 +73,7 @@ class Report:
               that lie furthest behind what real rows reach;
             - metric: the name of the function that computes it, or what is taken of that;
             - column, column_2: of figures of a column or a pair, else None;
-            - value: of the synthetic table;
+            - value: of the synthetic table; of "pair_trends" one minus what the pair lacks beyond noise ("shortfall");
             - real: what real rows reach, NaN without a holdout. Of "column_shapes", "pair_trends", "quality", "c2st" and
               "utility" that is the table that was learned from, beside the holdout; of the others the holdout, beside the
               table that was learned from; of "dcr_share" and an attack on membership what blind guesses reach.
@@ -86,8 +91,8 @@ class Report:
         Returns
         -------
         text : str or None
-            An object with `n_rows`, `n_columns`, `target`, `summary`, `privacy_statement`, and `figures`, a list of objects
-            with the fields of `to_frame`; null for NaN. Names of columns that JSON does not know are text.
+            An object with `n_rows`, `n_columns`, `target`, `summary`, `privacy_statement`, `holdout_shift`, and `figures`, a
+            list of objects with the fields of `to_frame`; null for NaN. Names of columns that JSON does not know are text.
         """
         figures = self.figures.astype(object).where(self.figures.notna(), None).to_dict("records")
         content = {
@@ -96,6 +101,7 @@ class Report:
             "target": self.target,
             "summary": self.summary,
             "privacy_statement": self.privacy_statement,
+            "holdout_shift": self.holdout_shift,
             "figures": figures,
         }
         return _give(json.dumps(content, indent=1, default=str, allow_nan=False), path)
@@ -138,15 +144,18 @@ class Report:
 
     def __repr__(self) -> str:
         lines = [f"Report on {self.n_rows['synthetic']:,} synthetic rows of {self.n_columns} columns", ""]
+        lines += [] if self.holdout_shift is None else [f"WARNING: {self.summary[0]}", ""]
         lines += [f"{'':34}{'synthetic':>10}{'real rows':>10}"]
         for section, title in SECTIONS.items():
             own = self.figures[self.figures["section"] == section]
             lines += [title] if len(own) else []
             for row in own.itertuples():
                 metric = METRICS[row.metric]
+                grade = metric.grade(row.value, row.real) if self.holdout_shift is None else ""
                 figures = f"{metric.write(row.value):>10}{metric.write(row.real):>10}"
-                lines.append(f"  {metric.title:32}{figures}  {metric.grade(row.value, row.real)}".rstrip())
-        return "\n".join([*lines, "", *(f"- {sentence}" for sentence in self.summary)])
+                lines.append(f"  {metric.title:32}{figures}  {grade}".rstrip())
+        said = self.summary[self.holdout_shift is not None :]  # the first stands at the top
+        return "\n".join([*lines, "", *(f"- {sentence}" for sentence in said)])
 
 
 def report(
@@ -169,7 +178,9 @@ def report(
         What it sampled; the same columns, in any order.
     holdout : DataFrame or ndarray, shape (n_rows, n_columns), default=None
         Real rows that it has not seen. With them likeness is measured against them, beside what `real` reaches; and what
-        was learned by heart can be told from what real rows have in common. Without them every figure stands alone.
+        was memorised can be told from what real rows have in common. Draw them at random, for instance by
+        `sklearn.model_selection.train_test_split`: a report finds a holdout that differs by itself, says so at its top, and
+        withholds all grades. Without a holdout every figure stands alone.
     target : column name, default=None
         A column to predict from the others, see `utility`.
     privacy_statement : str, default=None
@@ -212,10 +223,10 @@ def report(
     plain = dict(zip(frames, plain_tables(**frames), strict=True))
     if target is not None and target not in plain["real"].columns:
         raise ValueError(f"target must be a column of real, got {target!r}")
-    figures = measure(Tables(frames["real"], frames["synthetic"], frames.get("holdout")), target, random_state)
+    figures, shift = measure(Tables(frames["real"], frames["synthetic"], frames.get("holdout")), target, random_state)
     n_rows = {name: len(table) for name, table in frames.items()}
     pictures = _pictures(frames["real"], plain["real"], plain["synthetic"], figures, n_plots)
-    return Report(figures, n_rows, len(plain["real"].columns), target, privacy_statement, *pictures)
+    return Report(figures, n_rows, len(plain["real"].columns), target, privacy_statement, shift, *pictures)
 
 
 def _pictures(frame: pd.DataFrame, real: pd.DataFrame, synthetic: pd.DataFrame, figures: pd.DataFrame, n_plots: int) -> tuple:
