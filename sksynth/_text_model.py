@@ -64,7 +64,8 @@ class LSTMTextModel(TextSampling):
     dropout : float in [0, 1), default=None
         Share of the hidden units that are dropped, the same ones for all tokens of a row.
     epochs : int, default=None
-        Passes over the training rows, at most; the learning rate falls to nearly zero over them.
+        Passes over the training rows, at most; the learning rate falls to nearly zero over them. None: by the number of rows,
+        and twice as many where rows are held out and their loss still falls fast at half of the epochs.
     batch_size : int, default=None
         Rows per gradient step.
     learning_rate : float, default=None

@@ -77,15 +77,15 @@ def test_the_log_says_why_training_ended(template, table, caplog, why):
 
 def test_the_end_says_whether_the_loss_still_fell():
     """Where the loss fell to the last epoch, the line names by how much and the parameter; where it did not, neither."""
-    settings = {"monitor": "val_loss", "patience": 4, "epochs": 3}
+    settings = {"monitor": "val_loss", "patience": 4}
 
     def records(*losses):
         best = int(np.argmin(losses))
         return [{"loss": loss, "val_loss": loss, "best": place == best} for place, loss in enumerate(losses)]
 
-    assert ending(records(9.0, 7.0, 6.0), settings).endswith("val_loss still fell by 1.50 nats an epoch: set epochs=6")
-    assert ending(records(9.0, 7.0), settings, "its time was over").endswith("allow more time")
-    assert ending(records(6.0, 6.0, 6.0), settings).endswith("the planned epochs are over")
+    assert ending(records(9.0, 7.0, 6.0), settings, 3).endswith("val_loss still fell by 1.50 nats an epoch: set epochs=6")
+    assert ending(records(9.0, 7.0), settings, 3, "its time was over").endswith("allow more time")
+    assert ending(records(6.0, 6.0, 6.0), settings, 3).endswith("the planned epochs are over")
 
 
 def test_training_rows_can_be_watched(make, table):

@@ -21,7 +21,7 @@ def best_epoch(records: list[dict]) -> int:
     return max((record["epoch"] for record in records if record["best"]), default=-1)
 
 
-def ending(records: list[dict], settings: dict, stopped: str = "") -> str:
+def ending(records: list[dict], settings: dict, planned: int, stopped: str = "") -> str:
     """Return a sentence on why training ended, and what to set where the loss was still falling.
 
     Parameters
@@ -30,6 +30,8 @@ def ending(records: list[dict], settings: dict, stopped: str = "") -> str:
         The epochs of this run.
     settings : dict
         Those of training.
+    planned : int
+        Epochs that the plan came to.
     stopped : str, default=""
         What ended it from outside.
     """
@@ -41,13 +43,13 @@ def ending(records: list[dict], settings: dict, stopped: str = "") -> str:
     waited = n_epochs - 1 - next((place for place, one in enumerate(records) if one["best"]), -1)
     early = settings["patience"] is not None and waited >= settings["patience"]
     own = f"{monitor} was no better for {waited} epochs" if early else "a callback ended it"
-    why = stopped or ("the planned epochs are over" if n_epochs >= settings["epochs"] else own)
-    said = f"training ended after {n_epochs} of {settings['epochs']} epochs: {why}"
+    why = stopped or ("the planned epochs are over" if n_epochs >= planned else own)
+    said = f"training ended after {n_epochs} of {planned} epochs: {why}"
     figures = [record[monitor] for record in records[-3:]]
     fall = (figures[0] - figures[-1]) / max(len(figures) - 1, 1)
     if early or not fall > FALLING or monitor.endswith("accuracy"):
         return said
-    remedy = "allow more time" if stopped else f"set epochs={2 * settings['epochs']}"
+    remedy = "allow more time" if stopped else f"set epochs={2 * planned}"
     return f"{said}; {monitor} still fell by {fall:.2f} nats an epoch: {remedy}"
 
 

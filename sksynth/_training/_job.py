@@ -161,7 +161,11 @@ def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> No
         model.history_ = history_frame([*past, *run.records])
         core.release(model.callbacks_)
         model._n_steps = run.n_steps
-    logger.info("batch %d: %s", job.batch, ending(run.records, model.training_, _stopped(watch, run)))
+    logger.info(
+        "batch %d: %s",
+        job.batch,
+        ending(run.records, model.training_, run.planned or model.training_["epochs"], _stopped(watch, run)),
+    )
     if weights is not None:
         model._weights = core.fitted_to(weights, model.tokenizer_.grammar_)
 
