@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 N_LINES = 200  # of the table of columns
 N_PAIRS = 30  # lines of the table of pairs
+N_TRIPLES = 10  # lines of the table of triples
 
 
 def page(report: "Report") -> str:
@@ -30,6 +31,7 @@ def page(report: "Report") -> str:
         "sections": _sections(report),
         "columns": _columns(report),
         "pairs": _pairs(report),
+        "triples": _triples(report),
         "n_lines": N_LINES,
         "n_pairs": N_PAIRS,
         "column_pictures": [_column_picture(display) for display in report._columns],
@@ -79,6 +81,11 @@ def _columns(report):
 def _pairs(report):
     own = report.figures[(report.figures["section"] == "pairs") & report.figures["value"].notna()]
     return [(row.column, row.column_2, _written(report, row)) for row in own.itertuples()]
+
+
+def _triples(report):
+    own = report.figures[report.figures["section"] == "triples"].head(N_TRIPLES)
+    return [(row.column, row.column_2, row.column_3, _written(report, row)) for row in own.itertuples()]
 
 
 def _column_picture(display):

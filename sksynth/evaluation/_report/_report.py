@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from ..._validation import check_table, is_int
 from .._bins import is_date
 from .._displays._column import ColumnComparisonDisplay, compare_columns
 from .._kinds import kinds_of, plain_tables
-from ._figures import Tables, measure
+from ._figures import STAGES, Tables, measure
 from ._pictures import PairComparison, compare_pair
 from ._words import METRICS, SECTIONS, summary
 
@@ -68,11 +70,12 @@ class Report:
 
         Returns
         -------
-        figures : DataFrame, shape (n_figures, 6)
-            - section: "likeness", "use", "validity", "privacy"; "columns" and "pairs", in which the worst come first, those
-              that lie furthest behind what real rows reach;
+        figures : DataFrame, shape (n_figures, 7)
+            - section: "likeness", "use", "validity", "privacy"; "columns", "pairs" and "triples", in which the worst come
+              first, those that lie furthest behind what real rows reach;
             - metric: the name of the function that computes it, or what is taken of that;
-            - column, column_2: of figures of a column or a pair, else None;
+            - column, column_2, column_3: of figures of a column, a pair or a triple (`column` is told by both others), else
+              None;
             - value: of the synthetic table; of "pair_trends" one minus what the pair lacks beyond noise ("shortfall");
             - real: what real rows reach, NaN without a holdout. Of "column_shapes", "pair_trends", "quality", "c2st" and
               "utility" that is the table that was learned from, beside the holdout; of the others the holdout, beside the
@@ -167,6 +170,7 @@ def report(
     privacy_statement: str | None = None,
     n_plots: int = 16,
     random_state: Any = 0,
+    verbose: int = 0,
 ) -> Report:
     """Measure all that there is to measure of a synthetic table.
 
@@ -189,6 +193,8 @@ def report(
         Columns that the page shows pictures of, the worst first, and of half as many pairs of columns.
     random_state : int, Generator or None, default=0
         Of all draws of rows and of the classifiers.
+    verbose : int, default=0
+        Positive: a bar on standard error names the stage.
 
     Returns
     -------
@@ -223,10 +229,32 @@ def report(
     plain = dict(zip(frames, plain_tables(**frames), strict=True))
     if target is not None and target not in plain["real"].columns:
         raise ValueError(f"target must be a column of real, got {target!r}")
-    figures, shift = measure(Tables(frames["real"], frames["synthetic"], frames.get("holdout")), target, random_state)
+    tables = Tables(frames["real"], frames["synthetic"], frames.get("holdout"))
+    with _stages(verbose) as stage:
+        figures, shift = measure(tables, target, random_state, stage)
+        stage("pictures")
+        pictures = _pictures(frames["real"], plain["real"], plain["synthetic"], figures, n_plots)
     n_rows = {name: len(table) for name, table in frames.items()}
-    pictures = _pictures(frames["real"], plain["real"], plain["synthetic"], figures, n_plots)
     return Report(figures, n_rows, len(plain["real"].columns), target, privacy_statement, shift, *pictures)
+
+
+@contextmanager
+def _stages(verbose: int) -> Iterator[Callable]:
+    """Yield what is to be called at the beginning of each stage; show a bar of them if `verbose`."""
+    if not verbose:
+        yield lambda name: None
+        return
+    from tqdm.auto import tqdm
+
+    names = [*STAGES, "pictures"]
+    with tqdm(total=len(names), desc="report", unit="stage") as bar:
+
+        def stage(name):
+            bar.update(names.index(name) - bar.n)
+            bar.set_postfix_str(name)
+
+        yield stage
+        bar.update(len(names) - bar.n)
 
 
 def _pictures(frame: pd.DataFrame, real: pd.DataFrame, synthetic: pd.DataFrame, figures: pd.DataFrame, n_plots: int) -> tuple:

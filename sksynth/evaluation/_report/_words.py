@@ -102,6 +102,13 @@ METRICS = {
         "many further real rows are.",
         None, -1, (0.005, 0.02), "z.2%",
     ),
+    "copied_cells": Metric(
+        "Copied single cells",
+        "Share of the rows whose cell holds what exactly one real row holds, such as a name or an e-mail address; of the "
+        "column that has most beyond what further real rows hold.",
+        0.0, -1, (0.001, 0.01), "z.2%",
+    ),
+    "triple_trends": Metric("Told by two others", "", 1.0, 1, (0.03, 0.1)),
     "nearest_neighbour_ratio": Metric(
         "Nearest-neighbour distance ratio",
         "Distance to the nearest real row over that to the second nearest, where it is smallest: one row in twenty has less. "
@@ -143,13 +150,14 @@ SECTIONS = {
 
 def summary(figures: pd.DataFrame, target: Any, shift: list | None) -> list[str]:
     """Return what the figures say, a sentence or two each; first that the holdout differs, where it does."""
-    whole = figures[~figures["section"].isin(["columns", "pairs"])]
+    whole = figures[~figures["section"].isin(["columns", "pairs", "triples"])]
     found = {row.metric: (row.value, row.real) for row in whole.itertuples()}
     sentences = [
         *_on_holdout(shift),
         *_on_likeness(figures, found),
+        *_on_triples(figures),
         *_on_use(found, target),
-        *_on_privacy(found, shift is not None),
+        *_on_privacy(figures, found, shift is not None),
     ]
     return [sentence for sentence in sentences if sentence]
 
@@ -188,6 +196,17 @@ def _on_likeness(figures, found):
     )
 
 
+def _on_triples(figures):
+    triples = figures[figures["section"].eq("triples")]
+    if len(triples):
+        worst = triples.iloc[0]
+        if METRICS["triple_trends"].grade(worst.value, worst.real) != "good":
+            yield (
+                f"{_quoted(worst.column_2)} and {_quoted(worst.column_3)} tell {worst.real:.1%} of {_quoted(worst.column)} in "
+                f"real rows, but {worst.value:.1%} in synthetic ones: what ties these three columns is partly lost."
+            )
+
+
 def _worst(scores):
     """Return the row that lies furthest behind what real rows reach, or behind 1."""
     return scores.loc[(scores["real"].fillna(1.0) - scores["value"]).idxmax()]
@@ -213,19 +232,27 @@ def _on_use(found, target):
     )
 
 
-def _on_privacy(found, is_shifted):
+def _on_privacy(figures, found, is_shifted):
     copied = found["copied_rows"]
     yield (
         f"{copied[0]:.2%} of the synthetic rows are copies of real rows in all their columns"
         + ("." if np.isnan(copied[1]) else f"; of further real rows, which copy nothing, {copied[1]:.2%} are alike by chance.")
     )
+    cells = found["copied_cells"]
+    if cells[0] > 0 and not cells[0] <= cells[1]:
+        own = figures[figures["section"].eq("columns") & figures["metric"].eq("copied_cells")]
+        column = own.loc[own["value"].eq(cells[0]), "column"].iloc[0]
+        yield (
+            f"{cells[0]:.2%} of the synthetic rows hold a value of {_quoted(column)} that exactly one real row has"
+            f"{_reach(cells, '.2%', ', of further real rows ')}."
+        )
     if is_shifted:
         yield "Whether rows were memorised cannot be said with this holdout."
     elif "dcr_share" in found:
         signs = [METRICS[name].grade(*found[name]) for name in ("dcr_share", "membership_auc", "membership_tpr_low")]
         known = [sign for sign in signs if sign]
         if known:
-            worst = max(known, key=GRADES.index)
+            worst = max([*known, METRICS["copied_cells"].grade(*cells) or "good"], key=GRADES.index)
             yield {
                 "good": "No sign that rows were memorised was found. That is no proof: only differential privacy is a "
                 "guarantee.",
