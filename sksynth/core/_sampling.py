@@ -196,6 +196,8 @@ class Sampler:
         def go_on(index, lanes):
             rows = choose(index, work.log_p[index])
             tokens[index] = work.tokens[index, rows]
+            if work.stop == len(self._places):  # nothing is left to read, and rows that were at their end have no lane
+                return
             uniform, numbers = work.uniform[index][:, rows], work.rows(index)[rows]
             self._read_rows(work.stop, lanes.descend(rows), tokens[index], uniform, how, numbers)
 
