@@ -12,13 +12,22 @@ from sklearn.utils import check_random_state
 
 from .privacy._mechanisms import noisy_counts, system_generator
 
-__all__ = ["association", "codes_of", "measured_association", "noisy_association", "public_codes", "rows_to_measure"]
+__all__ = [
+    "association",
+    "codes_of",
+    "measured_association",
+    "noisy_association",
+    "public_codes",
+    "rows_to_measure",
+    "signs_of",
+]
 
 SAMPLE_ROWS = 10_000  # rows that the association is measured on
 WEAK = 0.1  # an association below this is no reason to keep columns together
 MAX_OWN = 12  # levels of a column that keep a code of their own
 MAX_BINS = 12  # codes for the other levels, of about equal mass each, in sorted order
 MIN_ROWS = 5  # expected rows in a cell of a table of two columns; fewer rows, fewer codes
+SIGN_ROUNDS = 2  # in which the codes of columns without an order are ordered by other columns
 BLOCK = 64  # columns whose tables are counted in one matrix product
 
 
@@ -34,6 +43,47 @@ def measured_association(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the association of every two columns of a table."""
     codes = [codes_of(frame.iloc[:, position]) for position in range(frame.shape[1])]
     return pd.DataFrame(association(np.column_stack(codes)), index=frame.columns, columns=frame.columns)
+
+
+def signs_of(frame: pd.DataFrame, association: np.ndarray) -> np.ndarray:
+    """Return 1 or -1 for every two columns of a table: whether one rises or falls with the other.
+
+    Numbers, dates and durations are ordered by themselves. The codes of each other column are ordered by the mean of the
+    column that it is most associated with, then by that of all columns, each with its sign and weighed by the square of its
+    association.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows that the association was measured on.
+    association : ndarray of float, shape (n_columns, n_columns)
+    """
+    columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
+    ordered = [_is_ordered(column) for column in columns]
+    parts = [_ranks_of(column) if own else codes_of(column) for column, own in zip(columns, ordered, strict=True)]
+    scores = np.column_stack([_standardized(part) for part in parts])
+    weights = np.square(association) * (1.0 - np.eye(len(association)))
+    unordered = np.flatnonzero(~np.array(ordered))
+    strongest = np.where(ordered, weights, weights * 1e-3)[unordered].argmax(axis=1)
+    said = scores[:, strongest]
+    for _ in range(SIGN_ROUNDS):
+        for place, target in zip(unordered, said.T, strict=True):
+            means = np.bincount(parts[place], target) / np.bincount(parts[place])
+            scores[:, place] = _standardized(means[parts[place]])
+        said = scores @ (weights[:, unordered] * np.sign(scores.T @ scores[:, unordered]))
+    return np.where(scores.T @ scores < 0, -1.0, 1.0)
+
+
+def _ranks_of(column):
+    """Return the rank of every cell, NaN where it is missing."""
+    levels = pd.Series(_levels_of(column)[0], dtype=float)
+    return levels.where(levels >= 0).rank().to_numpy()
+
+
+def _standardized(values):
+    """Return values less their mean, over their deviation; 0 where they are missing."""
+    centred = np.nan_to_num(values - np.nanmean(values)) if np.isfinite(values).any() else np.zeros(len(values))
+    return centred / max(centred.std(), 1e-12)
 
 
 def codes_of(column: pd.Series) -> np.ndarray:

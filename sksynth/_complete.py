@@ -5,6 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from . import _times, _values
+from ._formats import distinct_texts, find_date_format
 from ._values import positions_of, typed_counts, typed_key
 
 LABEL = "other"  # of the values of a column in which every one is rare
@@ -139,12 +140,13 @@ def complete_datetime(field, values, column, min_frequency):
     dtype = field.dtype or dtype_name(values.dtype)
     format, tz = field.format, field.tz or (str(values.dt.tz) if isinstance(values.dtype, pd.DatetimeTZDtype) else None)
     if format is None and not types.is_datetime64_any_dtype(values.dtype):
-        format = _times.date_format(values)
-        if format is None:
+        found = find_date_format(distinct_texts(values))
+        if found is None or not found.fits.all():
             raise ValueError(
-                f"column {column!r}: expected dates, got {values.dtype} not all written in one ISO format; "
+                f"column {column!r}: expected dates, got {values.dtype} not all written in one format; "
                 "name it with fields.Datetime(format=...), or convert the column with pd.to_datetime"
             )
+        format = found.format
     field = field.replace(dtype=dtype, format=format, tz=tz)
     field = field.replace(resolution=field.resolution or _resolution(field, values, column))
     given = {

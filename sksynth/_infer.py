@@ -7,17 +7,13 @@ from pandas.api import types
 from . import _values
 from ._complete import COMPLETE
 from ._doubts import field_notes, table_notes
+from ._formats import distinct_texts, parse_dates
+from ._guess import FEW_VALUES, MIN_UNIQUE, guess_strings, read_as_dates
 from ._notes import Notes
-from ._times import date_format
 from ._validation import check_table
-from .fields import Boolean, Category, Datetime, Identifier, Number, Schema, Text
+from .fields import Boolean, Category, Datetime, Identifier, Number, Schema
 
-FEW_VALUES = 20  # a column of so few distinct strings is a category, however rare they are
-MAX_CATEGORIES = 10_000
-MAX_RARE = 0.2  # share of rows in values rarer than min_frequency up to which strings are a category
-MIN_UNIQUE = 20  # rows from which a column that is unique per row can be an identifier
-MAX_IDENTIFIER = 64  # characters
-ALIKE = 0.95  # share of an identifier's values that have one shape
+FIRST_DATE, LAST_DATE = 1800_01_01, 2199_12_31  # between which whole numbers may be dates
 
 
 def infer(X, *, min_frequency, schema) -> Schema:
@@ -69,13 +65,13 @@ def infer_field(values: pd.Series, column, field, min_frequency, n_present=None)
 
     Where `values` are but some of the column's, `n_present` is the number of its cells that are not missing.
     """
-    known = guess(values, column, min_frequency, n_present) if field is None else field
+    known, notes = guess(values, column, min_frequency, n_present) if field is None else (field, [])
     missing = bool(values.isna().any())
     refuse_missing(known, missing, column)
     known = known.replace(nullable=missing if known.nullable is None else known.nullable)
     known = COMPLETE[known.kind](known, values, column, min_frequency)
     known = known.replace(dtype=_values.nullable_dtype(known.dtype)) if known.nullable else known
-    return known, []
+    return known, notes
 
 
 def refuse_missing(field, missing, column):
@@ -85,26 +81,42 @@ def refuse_missing(field, missing, column):
 
 
 def guess(values: pd.Series, column, min_frequency, n_present=None):
-    """Return an empty field of the kind that fits the column best."""
+    """Return an empty field of the kind that fits the column best, and notes on that choice."""
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return Category()
+        return Category(), []
     if types.is_bool_dtype(dtype):
-        return Boolean()
+        return Boolean(), []
     if types.is_integer_dtype(dtype):
-        return Identifier() if _is_key(values.dropna(), n_present) else Number()
+        return _guess_whole(values.dropna(), column, n_present)
     if types.is_float_dtype(dtype) or types.is_timedelta64_dtype(dtype):
-        return Number()
+        return Number(), []
     if types.is_datetime64_any_dtype(dtype):
-        return Datetime()
+        return Datetime(), []
     kind = types.infer_dtype(values, skipna=True)
     if kind == "string":
-        return _guess_strings(values.dropna(), min_frequency)
+        return guess_strings(values.dropna(), column, min_frequency)
     if kind in _values.NUMERIC_KINDS:
-        return Number()
+        return Number(), []
     if kind == "boolean":
-        return Boolean()
-    return Category()
+        return Boolean(), []
+    return Category(), []
+
+
+def _guess_whole(values, column, n_present):
+    if _is_key(values, n_present):
+        return Identifier(), []
+    if _are_dates(values):
+        return Datetime(format="%Y%m%d"), [read_as_dates(column, "%Y%m%d", "every number is a date so written", "Number()")]
+    return Number(), []
+
+
+def _are_dates(values):
+    """Tell whether whole numbers are dates written as year, month and day."""
+    if len(values) < MIN_UNIQUE or values.min() < FIRST_DATE or values.max() > LAST_DATE:
+        return False
+    texts = distinct_texts(values)
+    return len(texts) > FEW_VALUES and bool(parse_dates(texts, "%Y%m%d").notna().all())
 
 
 def _is_key(values, n_present):
@@ -115,26 +127,3 @@ def _is_key(values, n_present):
     if len(values) < MIN_UNIQUE or not values.is_unique or values.min() < 0:
         return False
     return int(values.max()) - int(values.min()) < 2 * (n_present or len(values))
-
-
-def _guess_strings(values, min_frequency):
-    format = date_format(values)
-    if format is not None:
-        return Datetime(format=format)
-    if _is_identifier(values):
-        return Identifier()
-    counts = values.value_counts()
-    rare = counts[counts < min_frequency].sum()
-    common = rare <= MAX_RARE * len(values) and (counts >= min_frequency).sum() <= MAX_CATEGORIES
-    return Category() if common or len(counts) <= FEW_VALUES else Text()
-
-
-def _is_identifier(values):
-    """Tell whether strings are a key: each occurs once, is short, has a digit and no space, and most have one shape."""
-    if len(values) < MIN_UNIQUE or not values.is_unique:
-        return False
-    text = values.astype(object).str
-    shapes = text.replace(r"[A-Za-z0-9]+", "w", regex=True)
-    plain = ~text.contains(r"\s") & text.contains("[0-9]")
-    alike = min(plain.mean(), shapes.value_counts(normalize=True).iloc[0])
-    return alike >= ALIKE and text.len().max() <= MAX_IDENTIFIER

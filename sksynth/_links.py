@@ -14,7 +14,8 @@ from ._association import WEAK
 
 __all__ = ["chain", "checked_links", "find_links", "reading_order"]
 
-LINKS = 4  # context columns of a batch, at most: each is read in every row, at the price of a column of the batch's own
+LINKS = 16  # context columns of a batch, at most: each is read in every row, at the price of a column of the batch's own
+LEAST_VARIANCE = 0.05  # of a column given those chosen, below which it is taken as known: what is left of it is noise
 NO_CONTEXT = ("text", "identifier")  # kinds that are never context: they take many positions, or have no tokens at all
 
 
@@ -41,14 +42,17 @@ def reading_order(columns: Sequence, association: pd.DataFrame | None) -> list:
     return [left[place] for place in order]
 
 
-def find_links(batches: Sequence[Sequence], association: pd.DataFrame, kinds: Mapping[Any, str]) -> list[list]:
+def find_links(
+    batches: Sequence[Sequence], association: pd.DataFrame, kinds: Mapping[Any, str], signs: np.ndarray | None = None
+) -> list[list]:
     """Return the context columns of every batch, the strongest first.
 
     The first batch to be read is the one whose columns say most about all columns, the next always the one of which those
-    before say most. The context of a batch is chosen among the columns before it, one after the other: each says most of what
-    those chosen leave open in the batch's own columns, squares of associations being the shares that are said. (By the
-    association with the nearest context column alone, the strongest would end the choice: on Adult in batches of at most five,
-    holdout rows were less likely by 0.1 to 0.2 nats.) What adds less than one pair at the limit of `WEAK` is no context.
+    before say most. The context of a batch is chosen among the columns before it, one after the other: each is the one that
+    explains most of the variance of the batch's own columns that those chosen leave unexplained, associations being taken for
+    correlations. (Pair by pair, columns that repeat each other are chosen: of a table of 300 columns and 8 factors, exact
+    models of the batches would keep 0.76 of the correlations across batches with 16 columns each chosen by variance, 0.66
+    with 16 chosen by pairs, and 0.29 with 4.) What adds less than one pair at the limit of `WEAK` is no context.
 
     Parameters
     ----------
@@ -57,6 +61,8 @@ def find_links(batches: Sequence[Sequence], association: pd.DataFrame, kinds: Ma
         Of all columns.
     kinds : mapping of column to str
         Kind of every column's field.
+    signs : ndarray of float, shape (n_columns, n_columns), optional
+        1 or -1 for every association, see `signs_of`. None: all are taken as positive.
 
     Returns
     -------
@@ -65,11 +71,11 @@ def find_links(batches: Sequence[Sequence], association: pd.DataFrame, kinds: Ma
     """
     links: list[list] = [[] for _ in batches]
     givers = [[column for column in batch if kinds[column] not in NO_CONTEXT] for batch in batches]
-    order = _order_of_batches(batches, givers, association)
+    order, correlation = _order_of_batches(batches, givers, association), _correlation(association, signs)
     for place, batch in enumerate(order):
         before = [column for earlier in order[:place] for column in givers[earlier]]
         own = [column for column in batches[batch] if kinds[column] != "identifier"]
-        links[batch] = _context(own, before, association)
+        links[batch] = _context(own, before, correlation)
     return links
 
 
@@ -139,26 +145,51 @@ def chain(batches: Sequence[Sequence], links: Sequence[Sequence]) -> list[int]:
 def _order_of_batches(batches, givers, association):
     """Return the numbers of the batches in the order in which links are looked for."""
     left = sorted(range(len(batches)), key=lambda number: [_name(column) for column in _by_name(batches[number])])
-    everything = [column for batch in batches for column in batch]
-    score, order = [_known(association, _by_name(everything), givers[number]).sum() for number in left], []
+    columns = _by_name(column for batch in batches for column in batch)
+    places, known = {column: place for place, column in enumerate(columns)}, _known(association, columns, columns)
+    own, give = ([sorted(places[column] for column in part[number]) for number in left] for part in (batches, givers))
+    score, order, said = [known[:, own_givers].sum() for own_givers in give], [], np.zeros(len(columns))
     while len(order) < len(left):
         order.append(_largest(score, order))
-        before = [column for place in order for column in givers[left[place]]]
-        score = [_known(association, batches[number], before).max(axis=1, initial=0.0).sum() for number in left]
+        said = np.maximum(said, known[:, give[order[-1]]].max(axis=1, initial=0.0))
+        score = [said[part].sum() for part in own]
     return [left[place] for place in order]
 
 
-def _context(own, before, association):
+def _correlation(association, signs):
+    """Return the place of every column, and associations as correlations: signed, without eigenvalues that none have."""
+    columns = _by_name(association.columns)
+    signed = _known(association, columns, columns)
+    if signs is not None:
+        places = {column: place for place, column in enumerate(association.columns)}
+        at = [places[column] for column in columns]
+        signed = signed * signs[np.ix_(at, at)]
+    np.fill_diagonal(signed, 1.0)
+    sizes, vectors = np.linalg.eigh(signed)
+    if sizes[0] < 0:
+        signed = (vectors * np.maximum(sizes, 0.0)) @ vectors.T
+        scale = np.sqrt(signed.diagonal())
+        signed /= np.outer(scale, scale)
+    return {column: place for place, column in enumerate(columns)}, signed
+
+
+def _context(own, before, correlation):
     """Choose the context of a batch's own columns among those that are read before."""
-    before, still_open, chosen = _by_name(before), np.ones(len(own)), []
-    says = _known(association, own, before) ** 2
+    places, values = correlation
+    before, chosen = _by_name(before), []
+    givers, takers = ([places[column] for column in part] for part in (before, own))
+    variance, open_to = np.ones(len(before)), values[np.ix_(givers, takers)]  # given the chosen, as is the covariance
+    factors = np.zeros((len(before), 0))  # of the part of the correlation that the chosen explain
     while len(chosen) < min(LINKS, len(before)):
-        gains = still_open @ says
+        gains = np.square(open_to).sum(axis=1) / np.maximum(variance, LEAST_VARIANCE)
         best = _largest(gains, chosen)
-        if gains[best] < WEAK**2:
+        if gains[best] < WEAK**2 - 1e-9:
             break
         chosen.append(best)
-        still_open *= 1.0 - says[:, best]
+        size = max(variance[best], LEAST_VARIANCE) ** 0.5
+        factor = (values[givers, givers[best]] - factors @ factors[best]) / size
+        open_to = open_to - np.outer(factor, open_to[best] / size)
+        variance, factors = variance - factor**2, np.column_stack([factors, factor])
     return [before[place] for place in chosen]
 
 

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
-from ._association import measured_association, rows_to_measure
+from ._association import measured_association, rows_to_measure, signs_of
 from ._clusterer import ColumnClusterer
 from ._files import _model as model_files
 from ._files import _synthesizer as synthesizer_files
@@ -128,7 +128,8 @@ class BatchLSTMSynthesizer(TableSampling):
         What every column is, as it was given or inferred; printable, editable, to and from JSON. Its `notes` are the
         decisions that are doubtful, of which fit warns once.
     history_ : DataFrame
-        One row per batch and epoch: batch, epoch, loss, accuracy, val_loss, val_accuracy, epsilon, delta, seconds, best.
+        One row per batch and epoch: batch, epoch, loss, accuracy, val_loss, val_accuracy, epsilon, delta, seconds, best, and
+        ended: in the last row of a batch why its training ended: "plan", "early stopping", "time", "interrupt" or "callback".
     epsilon_ : float
         Of the whole fit, all batches and all that was released before training; infinite without `epsilon`.
     delta_ : float
@@ -327,7 +328,7 @@ class BatchLSTMSynthesizer(TableSampling):
             if folder is not None:
                 synthesizer_files.begin_batch(model, job, folder)
             outcomes = self._run([model], [job], started)
-        self.interrupted_ = settle(outcomes)
+        self.interrupted_ = settle(outcomes, self.verbose)
         models = list(self.models_)
         models[batch] = outcomes[0].model
         return self._set_models(models)
@@ -385,7 +386,7 @@ class BatchLSTMSynthesizer(TableSampling):
                 models = [outcome.model for outcome in outcomes]
             finally:
                 self.history_ = _join_histories(models)
-        self.interrupted_ = settle(outcomes)
+        self.interrupted_ = settle(outcomes, self.verbose)
         return self._set_models(models)
 
     def _folder(self) -> Folder | None:
@@ -457,7 +458,7 @@ class BatchLSTMSynthesizer(TableSampling):
         for batch, job in enumerate(jobs):
             job.batch = batch
         outcomes = self._run(models, jobs, started)
-        self.interrupted_ = settle(outcomes)
+        self.interrupted_ = settle(outcomes, self.verbose)
         return self._set_models([outcome.model for outcome in outcomes])
 
     def _new_clusterer(self) -> ColumnClusterer:
@@ -482,12 +483,14 @@ class BatchLSTMSynthesizer(TableSampling):
         """Choose what the models of the batches read, by the association that the clusterer or, in public, the table shows."""
         self.batches_ = batches = self.clusterer_.batches_
         measured, self.links_ = getattr(self.clusterer_, "association_", None), [[] for _ in batches]
-        if measured is None and not self._is_private:
-            measured = measured_association(rows_to_measure(frame, self.clusterer_.random_state))
+        rows = None if self._is_private else rows_to_measure(frame, self.clusterer_.random_state)
+        if measured is None and rows is not None:
+            measured = measured_association(rows)
         if not isinstance(self.linked, bool):
             self.links_ = checked_links(self.linked, batches, kinds)
         elif self.linked and len(batches) > 1 and measured is not None:
-            self.links_ = find_links(batches, measured, kinds)
+            signs = None if rows is None else signs_of(rows, measured.to_numpy())
+            self.links_ = find_links(batches, measured, kinds, signs)
         own = [reading_order(batch, measured) for batch in batches]
         self._reading = [[*context, *columns] for context, columns in zip(self.links_, own, strict=True)]
 

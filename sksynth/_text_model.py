@@ -64,7 +64,8 @@ class LSTMTextModel(TextSampling):
     dropout : float in [0, 1), default=None
         Share of the hidden units that are dropped, the same ones for all tokens of a row.
     epochs : int, default=None
-        Passes over the training rows, at most; the learning rate falls to nearly zero over them.
+        Passes over the training rows, at most; the learning rate falls to nearly zero over them. None: by the number of rows,
+        and twice as many where rows are held out and their loss still falls fast at half of the epochs.
     batch_size : int, default=None
         Rows per gradient step.
     learning_rate : float, default=None
@@ -134,7 +135,8 @@ class LSTMTextModel(TextSampling):
         The fitted clone of `tokenizer`.
     history_ : DataFrame
         One row per epoch: batch, epoch, loss and val_loss (nats per record), accuracy and val_accuracy (share of tokens
-        foreseen), epsilon, delta, seconds, best.
+        foreseen), epsilon, delta, seconds, best, and
+        ended: in the last row of a batch why its training ended: "plan", "early stopping", "time", "interrupt" or "callback".
     training_ : dict
         Every setting with the value that was used.
     epsilon_ : float
@@ -361,7 +363,7 @@ class LSTMTextModel(TextSampling):
             except BaseException:
                 self.__dict__.pop("_weights", None)
                 raise
-        self.interrupted_ = settle([Outcome(self, None, watch.asked)])
+        self.interrupted_ = settle([Outcome(self, None, watch.asked)], self.verbose)
         if job.plan is not None:
             note_steps(self.privacy_ledger_, [self])
         return self

@@ -5,42 +5,13 @@ own calendar.
 """
 
 import re
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ._formats import parse_dates, write_dates
 from ._values import NANOSECONDS, column_of
-
-FORMATS = (
-    "%Y-%m-%d",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%dT%H:%M:%SZ",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M",
-    "%Y-%m-%d %H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%S.%f",
-    "%Y/%m/%d",
-    "%d.%m.%Y",
-)
-"""What strings have to be written in, all of them and exactly, to count as dates."""
-
-
-def date_format(values: pd.Series) -> str | None:
-    """Return the format in which all strings are written exactly, or None."""
-    distinct = pd.Series([str(value) for value in values.dropna().unique()], dtype=object)
-    return next((format for format in FORMATS if len(distinct) and _is_written(distinct, format)), None)
-
-
-def _is_written(values, format):
-    try:
-        datetime.strptime(values[0], format)  # most columns are no dates, and their first value tells
-    except (TypeError, ValueError):
-        return False
-    stamps = pd.to_datetime(values, format=format, errors="coerce")
-    return bool(stamps.notna().all()) and bool((stamps.dt.strftime(format) == values).all())
 
 
 def unit_of(field) -> str:
@@ -48,7 +19,7 @@ def unit_of(field) -> str:
     found = re.match(r"(datetime|timedelta)64\[(\w+)", field.dtype)
     if found:
         return found[2]
-    return "us" if "%f" in field.format else "s"
+    return "us" if re.search("%3?f", field.format) else "s"
 
 
 def ticks_per(unit: str, resolution: str) -> int:
@@ -67,7 +38,7 @@ def stamp_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarra
     Parameters
     ----------
     values : Series
-        Of dates, or of strings in ``field.format``.
+        Of dates, or of strings or whole numbers in ``field.format``.
     field : Datetime
         With its dtype, time zone and resolution and, for strings, its format.
     column : hashable
@@ -84,9 +55,12 @@ def stamp_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarra
         return np.zeros(len(values), np.int64), missing
     if field.format is not None and not types.is_datetime64_any_dtype(values.dtype):
         expected = f"dates written as {field.format}"
-        if types.infer_dtype(values, skipna=True) != "string":
+        texts = values.astype(object)
+        if types.is_integer_dtype(values.dtype):
+            texts = texts.where(missing, values.astype(str))
+        elif types.infer_dtype(values, skipna=True) != "string":
             _refuse(values, ~missing & ~values.map(lambda cell: isinstance(cell, str)).to_numpy(bool), column, expected)
-        stamps = pd.to_datetime(values.astype(object), format=field.format, errors="coerce")
+        stamps = parse_dates(texts, field.format)
         _refuse(values, stamps.isna().to_numpy() & ~missing, column, expected)
     elif not types.is_datetime64_any_dtype(values.dtype):
         _refuse(values, ~missing, column, "dates")
@@ -127,7 +101,8 @@ def stamps_of(ticks: np.ndarray, missing: np.ndarray, field, marker=np.nan) -> p
     stamps = pd.Series((ticks * ticks_per(unit, field.resolution)).astype(f"datetime64[{unit}]"))
     if field.format is not None:
         codes, distinct = pd.factorize(stamps)
-        written = pd.Series(distinct).dt.strftime(field.format).to_numpy(object)
+        written = write_dates(pd.Series(distinct), field.format).to_numpy(object)
+        written = written.astype(np.int64) if "int" in field.dtype.lower() else written
         return column_of(written[codes], missing, field.dtype, marker)
     if field.tz is not None and field.resolution == "D":
         ambiguous = np.ones(len(stamps), bool)

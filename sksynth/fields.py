@@ -263,7 +263,9 @@ class Datetime(Field):
     resolution : {"D", "h", "min", "s", "ms", "us", "ns"}, optional
         The finest part that values differ in; finer parts are zero. None: the data's.
     format : str, optional
-        The strftime format of a column that holds dates as strings, such as ``"%Y-%m-%d"``.
+        The strftime format of a column that holds dates as strings, such as ``"%d/%m/%Y"``; also ``%-d`` (and m, H, I, M, S)
+        without a leading zero, ``%^b`` in capitals, ``%P`` for am and pm, ``%3f`` for milliseconds. Of whole numbers
+        ``"%Y%m%d"``. None: the data's.
     tz : str, optional
         The time zone of a column that has one.
     nullable, dtype, n_folded

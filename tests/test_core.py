@@ -539,6 +539,35 @@ def test_training_stops_early_with_the_best_weights(fitted_on):
     assert -scores.mean() == pytest.approx(best["val_loss"], rel=1e-5)
 
 
+def test_training_goes_on_where_the_loss_still_falls():
+    """Where the held-out loss falls fast at half of the plan, training takes `most_epochs`; where not, the plan."""
+    states = []
+    _, longer = train(epochs=4, most_epochs=8, on_epoch=states.append)
+    _, planned = train(NOISE, epochs=4, most_epochs=8)
+    _, usual = train(epochs=4)
+
+    assert (longer[0]["val_loss"] - longer[1]["val_loss"]) * 4 > 1
+    assert [8, 4, 4] == [len(history) for history in (longer, planned, usual)]
+    assert [4, 8, 8] == [states[epoch].n_epochs for epoch in (0, 1, 7)]
+    assert [False] * 7 + [True] == [state.last for state in states]
+    assert min(record["val_loss"] for record in longer) < min(record["val_loss"] for record in usual)
+
+
+def test_training_that_goes_on_longer_can_be_resumed():
+    """A run that is taken up where its plan had grown ends with the same figures, to the bit."""
+    kept, settings = [], replace(SETTINGS, epochs=4, most_epochs=8)
+    whole = core.Run(keep=kept.append)
+    weights = core.train(GRAMMAR, MADE, settings, np.random.SeedSequence(0), whole)
+    resumed = core.Run(start=kept[4])
+    again = core.train(GRAMMAR, MADE, settings, np.random.SeedSequence(0), resumed)
+
+    figures = ["epoch", "loss", "val_loss", "best"]
+    assert [[record[name] for name in figures] for record in whole.records] == [
+        [record[name] for name in figures] for record in resumed.records
+    ]
+    assert all(np.array_equal(weights[name], again[name]) for name in weights)
+
+
 def test_an_improvement_below_min_delta_is_none():
     """A loss that falls by less than `min_delta` counts as one that does not fall."""
     _, history = train(epochs=6, patience=2, min_delta=100.0)

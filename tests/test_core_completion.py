@@ -10,7 +10,7 @@ from scipy.stats import chi2
 
 from sksynth import core
 from sksynth._grammar import Grammar, Run, Slot, compile_slots
-from sksynth.core import _completion, _network, _training
+from sksynth.core import _network, _products, _training
 from sksynth.core._layout import Layout
 from sksynth.core._steps import BLOCK_ROWS
 
@@ -172,15 +172,15 @@ def test_weights_are_those_of_the_runs_that_are_weighed(trained, completer, rows
 
 def test_products_have_the_same_bits_among_any_rows():
     """A row's product does not depend on how many others are multiplied with it, nor on its place among them."""
-    rng, tile = np.random.default_rng(0), _completion.TILE
+    rng, tile = np.random.default_rng(0), _products.TILE
     for units, n_tokens in [(64, 3), (64, 100), (256, 100), (256, 300)]:
         values = rng.standard_normal((64 * tile, units), dtype=np.float32)
         kernel = rng.standard_normal((units, n_tokens), dtype=np.float32)
-        whole = _completion._product(values, kernel)
+        whole = _products.product(values, kernel)
         np.testing.assert_allclose(whole, values @ kernel, atol=1e-3)
         for start, n_tiles in [(0, 1), (3, 1), (5, 2), (7, 8), (1, 40)]:
             own = slice(start, start + n_tiles * tile)
-            assert np.array_equal(whole[own], _completion._product(values[own], kernel))
+            assert np.array_equal(whole[own], _products.product(values[own], kernel))
 
 
 @pytest.mark.parametrize("n_layers", [1, 2])

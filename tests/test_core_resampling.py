@@ -13,7 +13,7 @@ from sksynth import core
 from sksynth._grammar import Grammar, compile_slots
 from sksynth.core import _resampling
 from sksynth.core._layout import Layout
-from sksynth.core._resampling import kept
+from sksynth.core._resampling import begun_for_each, kept
 
 CITY_RUN = compile_slots(["city"], [6], lambda *_: 0)
 DATE_RUN = compile_slots(["date.month", "date.day"], [4, 4], _date)
@@ -89,6 +89,48 @@ def test_a_row_does_not_depend_on_which_others_are_drawn(trained):
     given = core.Draw(given=np.array([[2]], np.int32))
     some = [sampler.draw(SEED, rows, given) for rows in (range(600), range(100, 300))]
     assert np.array_equal(some[0][100:300], some[1])
+
+
+def test_rows_that_differ_have_the_distribution_of_the_own_order(trained, probability, monkeypatch):
+    """Each row has what is given of it, and is likely as in the network's own order: the more are begun for it the more so."""
+    place, n_rows = 3, 30_000
+    tokens = (np.arange(n_rows + 512) % 3)[:, None].astype(np.int32)
+    how = core.Draw(given=tokens)
+    first = core.Sampler(GRAMMAR, *trained, (FLAG,), (FLAG,)).draw(SEED, range(n_rows), how)
+    several = core.RowResampler(GRAMMAR, *trained, (FLAG,)).draw(SEED, range(n_rows), how)
+    monkeypatch.setattr(_resampling, "MOST_EACH", 128)
+    many = core.RowResampler(GRAMMAR, *trained, (FLAG,)).draw(SEED, range(n_rows), how)
+
+    for token in range(3):
+        truth = probability * (ROWS[:, place] == token)
+        truth /= truth.sum()
+        noise = np.sqrt(truth * (1 - truth) * 2 / np.pi / (n_rows / 3)).sum() / 2
+        found = [far(rows[token::3], truth) for rows in (first, several, many)]
+        assert found[1] < found[0] - noise and found[2] < 1.5 * noise
+    assert all(np.array_equal(rows[:, place], tokens[:n_rows, 0]) for rows in (first, several, many))
+
+
+def test_a_row_does_not_depend_on_which_others_differ_from_it(trained):
+    """Rows that differ in what is given are the same to the bit whatever range is asked for."""
+    sampler = core.RowResampler(GRAMMAR, *trained, (DATE, FLAG))
+
+    def draw(rows):
+        begun = sampler.begun(rows)
+        tokens = ROWS[np.arange(begun.start, begun.stop) * 7 % len(ROWS), 1:4]
+        return sampler.draw(SEED, rows, core.Draw(given=tokens, start=begun.start))
+
+    whole = draw(range(5_000))
+    for rows in (range(1), range(1, 2), range(400, 900), range(4_999, 5_000), range(2_000, 5_000)):
+        assert np.array_equal(whole[rows.start : rows.stop], draw(rows))
+
+
+def test_fewer_are_begun_for_each_of_long_rows():
+    """So many rows are begun for each that few positions are read together; none more where there is no choice to make."""
+    city = compile_slots(["city"], [6], lambda *_: 0)
+    grammars = {n: Grammar((city,) * n) for n in (4, 100, 600, 1_200)}
+    assert [begun_for_each(grammars[n], (n - 1,)) for n in grammars] == [16, 8, 1, 1]
+    assert [core.RowResampler.pays(grammars[n], (n - 1,)) for n in grammars] == [True, True, False, False]
+    assert not core.RowResampler.pays(grammars[4], (0, 1))
 
 
 def test_log_probabilities_of_what_is_begun(trained, probability):

@@ -59,6 +59,15 @@ def test_small_tables_are_not_stopped_on_the_first_plateau():
     assert settings(130, early_stopping=False)["patience"] is None
 
 
+def test_plans_of_the_default_may_grow():
+    """Only a number of epochs that was not given may grow, to twice as many, and only where held-out rows tell of it."""
+    chosen = settings(10_000)
+    assert chosen["most_epochs"] == 2 * chosen["epochs"]
+    for given in ({"epochs": 7}, {"validation_fraction": 0.0}, {"early_stopping": False}):
+        chosen = settings(10_000, **given)
+        assert chosen["most_epochs"] == chosen["epochs"]
+
+
 def test_more_text_wants_fewer_epochs_and_less_dropout():
     """Of text the tokens count: as many of them, in more or in longer lines, want the same epochs, dropout and units."""
     short, long = text_settings(50_000, 20), text_settings(25_000, 41)

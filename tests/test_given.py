@@ -161,6 +161,18 @@ def test_rows_of_fit_may_be_given(synthesizer, rare, batches):
     assert_frame_equal(fitted.sample(given=usual, random_state=0)[usual.columns], usual, check_categorical=False)
 
 
+def test_rows_of_several_batches_do_not_depend_on_chunks(synthesizer, rare):
+    """Rows of a frame are the same whatever chunks they are asked for in, where each batch chooses among rows of its own."""
+    batches = [["room", "fee"], ["level", "when", "iso", "few", "flag"]]
+    fitted = synthesizer(clusterer=ColumnClusterer(batches=batches)).fit(rare)
+    for columns in (["few"], ["level", "few"], ["room", "flag"]):
+        given = rare[columns].iloc[10:]
+        rows = fitted.sample(given=given, random_state=0)
+        chunks = pd.concat(list(fitted.sample_iter(given=given, chunk_size=70, random_state=0)), ignore_index=True)
+        assert_frame_equal(chunks, rows.reset_index(drop=True))
+        assert_frame_equal(rows[columns], given, check_categorical=False)
+
+
 def test_rows_of_fit_were_learned_with_a_lower_min_frequency(synthesizer, rare):
     """What the warning of rare cells advises leaves none that are not learned."""
     fitted = synthesizer(min_frequency=1).fit(rare)

@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import clone
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, fields
-from sksynth._association import WEAK
+from sksynth._association import WEAK, measured_association, signs_of
 from sksynth._links import LINKS, chain, checked_links, find_links, reading_order
 from sksynth.persistence import ModelFileError
 
@@ -70,12 +70,39 @@ def fitted(make, table):
 
 
 def test_context_is_what_says_most_about_the_columns_of_a_batch():
-    """Context columns are chosen one after the other, each for what those before it leave open, few of them in all."""
+    """Context columns are chosen one after the other, each for what those before it leave unexplained."""
     names = ["a", "b", "c", "x", "y", "z"]
-    pairs = {("a", "x"): 0.9, ("b", "x"): 0.7, ("b", "y"): 0.4, ("c", "y"): 0.1, ("a", "c"): 0.9, ("a", "b"): 0.9}
+    pairs = {("a", "x"): 0.8, ("a", "c"): 0.8, ("c", "x"): 0.64, ("b", "y"): 0.5}
     links = find_links([["x", "y", "z"], ["a", "b", "c"]], made_association(names, pairs), kinds_of(names))
 
-    assert links == [["a", "b"], []]  # c says hardly anything of y, and nothing of x or z
+    assert links == [["a", "b"], []]  # c says of x what a has said, with noise
+
+
+def test_signs_tell_what_is_said_twice():
+    """Where the signs of associations are known, a column that adds to what is chosen is told from one that repeats it."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 4000))
+    frame = pd.DataFrame({"sum": first + second, "difference": first - second, "first": first, "other": rng.normal(size=4000)})
+    frame["copy"] = pd.qcut(frame["first"] + rng.normal(size=4000) / 2, 5, labels=[*"bdace"]).astype(str)
+    association = measured_association(frame)
+    signs = signs_of(frame, association.to_numpy())
+    links = find_links([["sum", "difference"], ["first", "copy", "other"]], association, kinds_of(list(frame)), signs)
+
+    assert links[0] + links[1] in (["first"], ["sum", "difference"])
+    assert signs[0, 2] == signs[1, 2] == signs[2, 0] == 1
+    order = frame.groupby("copy")["first"].mean().sort_values().index.tolist()
+    assert order == [*"bdace"]
+
+
+def test_correlations_of_columns_that_fall_with_each_other_are_negative():
+    """Numbers are ordered by themselves, categories by the columns that they are associated with."""
+    rng = np.random.default_rng(0)
+    number = rng.normal(size=1000)
+    level = pd.cut(number, [-9, -1, 0, 1, 9], labels=[*"cadb"]).astype(str)
+    frame = pd.DataFrame({"number": number, "negative": -number, "level": level, "constant": 1, "missing": np.nan})
+    signs = signs_of(frame, measured_association(frame).to_numpy())
+    assert signs[0, 1] == -1
+    assert signs[0, 2] == -signs[1, 2]
 
 
 def test_what_is_no_more_than_chance_links_nothing():
@@ -88,7 +115,7 @@ def test_what_is_no_more_than_chance_links_nothing():
 
 def test_context_has_few_columns():
     """A batch reads at most so many context columns, whatever there are."""
-    pairs = {(f"a{number}", f"b{number}"): 0.9 for number in range(9)}
+    pairs = {(f"a{number}", f"b{number}"): 0.9 for number in range(LINKS + 1)}
     names = [name for pair in pairs for name in pair]
     links = find_links([names[::2], names[1::2]], made_association(names, pairs), kinds_of(names))
 
@@ -228,7 +255,8 @@ def test_scores_are_those_of_a_chain(make, table):
         values = [[*category.categories, "never seen", None] for category in linked.schema_.values()]
         every = pd.DataFrame(list(itertools.product(*values)), columns=columns)
         assert sum(map(len, linked.links_)) == 2
-        assert np.exp(linked.score_samples(every)).sum() == pytest.approx(1, abs=1e-5)
+        stands_for = 1e6 ** (every == "never seen").sum(axis=1)  # so many values that fit did not keep
+        assert (np.exp(linked.score_samples(every)) * stands_for).sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_numbers_score_by_the_cells_of_their_own_batch(make):

@@ -37,7 +37,8 @@ MEASURED = {
     "use": ["utility"],
     "validity": ["valid_share", "coverage", "missing_values", "dtype_changes"],
     "privacy": [
-        "copied_rows", "nearest_neighbour_ratio", "dcr_share", "membership_auc", "membership_tpr", "membership_tpr_low",
+        "copied_rows", "copied_cells", "nearest_neighbour_ratio", "dcr_share", "membership_auc", "membership_tpr",
+        "membership_tpr_low",
     ],
 }  # fmt: skip
 
@@ -124,7 +125,7 @@ class Page(HTMLParser):
 def whole(found, metric):
     """Return the figure of the whole table, and what real rows reach."""
     (row,) = found.figures[
-        found.figures["metric"].eq(metric) & ~found.figures["section"].isin(["columns", "pairs"])
+        found.figures["metric"].eq(metric) & ~found.figures["section"].isin(["columns", "pairs", "triples"])
     ].itertuples()
     return row.value, row.real
 
@@ -150,22 +151,20 @@ def test_figures_are_those_of_the_metrics(found, tables):
 def test_frame_has_every_figure_once_the_worst_first(found, tables):
     """The frame has a row for every metric of the whole, of every column and of every pair, the worst of these first."""
     frame = found.to_frame()
-    assert list(frame.columns) == ["section", "metric", "column", "column_2", "value", "real"]
+    assert list(frame.columns) == ["section", "metric", "column", "column_2", "column_3", "value", "real"]
     assert {section: list(frame.loc[frame["section"] == section, "metric"]) for section in MEASURED} == MEASURED
     columns = frame[frame["section"] == "columns"].set_index(["column", "metric"])
-    assert len(columns) == 4 * 5
+    assert len(columns) == 5 * 5
     shapes = evaluation.column_shapes(tables[2], tables[1], reference=tables[0])
     assert columns.xs("column_shapes", level="metric")["value"].to_dict() == pytest.approx(shapes.to_dict(), nan_ok=True)
     shape, fall = (columns.xs(metric, level="metric") for metric in ("column_shapes", "auc_fall"))
     behind = np.fmax(shape["real"] - shape["value"], fall["value"] - fall["real"])
     pairs = frame[frame["section"] == "pairs"]
-    assert behind.is_monotonic_decreasing
-    of_synthetic, of_real = (
-        evaluation.pair_trends(tables[2], table, reference=tables[0]).set_index(["column_1", "column_2"])
-        for table in tables[1::-1]
-    )
-    lacking = of_synthetic.shortfall - of_real.shortfall.clip(lower=0.0)
-    assert lacking[list(zip(pairs["column"], pairs["column_2"], strict=True))].is_monotonic_decreasing
+    for worst_first in (behind, pairs["real"] - pairs["value"]):
+        assert worst_first.is_monotonic_decreasing
+    expected = evaluation.pair_trends(tables[2], tables[1], reference=tables[0]).set_index(["column_1", "column_2"])
+    found_by_pair = pairs.set_index(["column", "column_2"])["value"]
+    assert found_by_pair.to_dict() == pytest.approx((1 - expected["shortfall"].clip(lower=0)).to_dict())
     assert len(frame[frame["section"] == "pairs"]) == 6
 
 
@@ -180,7 +179,7 @@ def test_report_without_holdout_stands_alone(tables):
     """Without a holdout likeness is measured against the real table, and nothing is said of what real rows reach."""
     alone = report(*tables[:2])
     assert whole(alone, "quality")[0] == evaluation.quality(*tables[:2])
-    assert alone.figures["real"].isna().all()
+    assert alone.figures.loc[alone.figures["section"] != "triples", "real"].isna().all()
     assert not {"dcr_share", "membership_auc", "utility"} & set(alone.figures["metric"])
     assert "pass further real rows as holdout" in alone.summary[-1]
     assert "No further real rows were given" in Page(alone.to_html()).text
@@ -215,19 +214,19 @@ def test_text_says_what_was_found(found):
 
 
 def test_a_good_table_is_called_good(found):
-    """Rows of the same origin are hardly told apart, and show no sign of having been learned by heart."""
+    """Rows of the same origin are hardly told apart, and show no sign of having been memorised."""
     summary = " ".join(found.summary)
     assert "hardly tells synthetic rows from real ones" in summary
-    assert "No sign that rows were learned by heart was found" in summary
+    assert "No sign that rows were memorised was found" in summary
     assert "“tall” from synthetic rows scores" in summary
 
 
 def test_copies_are_called_copies(tables):
-    """A table that is the real one is said to hold copies, learned by heart."""
+    """A table that is the real one is said to hold copies, memorised."""
     real, _, holdout = tables
     summary = " ".join(report(real, real, holdout).summary)
-    assert "100.00% of the synthetic rows are copies of real rows; of further real rows, which copy nothing, 0.00%" in summary
-    assert "Rows were learned by heart" in summary
+    assert "100.00% of the synthetic rows are copies of real rows in all their columns; of further real rows" in summary
+    assert "Rows were memorised" in summary
 
 
 def test_a_bad_table_is_called_bad(tables):
@@ -471,3 +470,84 @@ def test_a_column_may_be_called_none():
     assert evaluation.utility(*named[:2], None) == evaluation.utility(*plain[:2], "size")
     assert evaluation.dtype_changes(named[0], named[1].iloc[:, ::-1]).empty
     evaluation.ColumnComparisonDisplay.from_predictions(*named[:2], None)
+
+
+def test_a_holdout_that_is_no_random_part_is_named(tables):
+    """Where the holdout is the tail of a sorted table the report says so first, and gives no grades."""
+    real, synthetic, holdout = tables
+    both = pd.concat([real, holdout]).sort_values("weight")
+    found = report(both[:250], synthetic, both[250:], n_plots=0)
+    assert found.holdout_shift[0] == "weight"
+    assert (
+        "not a random part" in found.summary[0] and "“weight”" in found.summary[0] and "train_test_split" in found.summary[0]
+    )
+    assert found.summary[-1] == "Whether rows were memorised cannot be said with this holdout."
+    assert repr(found).splitlines()[2] == f"WARNING: {found.summary[0]}"
+    copied, quality = (next(line for line in repr(found).splitlines() if name in line) for name in ("Copied rows", "Overall"))
+    assert not {*copied.split(), *quality.split()} & {"good", "fair", "poor"}
+    assert json.loads(found.to_json())["holdout_shift"] == found.holdout_shift
+    text = Page(found.to_html()).text
+    assert text.count(found.summary[0]) == 1
+    assert text.index(found.summary[0]) < text.index("Overall quality")
+
+
+def test_a_random_holdout_is_none_that_differs(found):
+    """Of a holdout that was drawn at random, nothing is said, and copying gets its grades."""
+    assert found.holdout_shift is None
+    assert "WARNING" not in repr(found)
+    assert re.search("Copied rows .* good", repr(found))
+
+
+def orders(n_rows, seed):
+    """Return a table of which one column follows from two others, with names and telephone numbers."""
+    rng = np.random.default_rng(seed)
+    price, quantity = rng.gamma(3, 10, n_rows).round(2), rng.integers(1, 8, n_rows)
+    phone = rng.integers(10**9, 10**10, n_rows)
+    name = [f"{seed} {number}" for number in phone]
+    table = {"name": name, "phone": phone, "price": price, "quantity": quantity, "total": (price * quantity).round(2)}
+    return pd.DataFrame(table).assign(noise=rng.normal(size=n_rows))
+
+
+def test_a_broken_rule_between_three_columns_is_named():
+    """Totals that are no longer price times quantity are the worst triple, and named in words; kept ones are not."""
+    real, kept, holdout = (orders(900, seed) for seed in range(3))
+    broken = kept.assign(total=kept["total"] * np.exp(np.random.default_rng(0).normal(0, 0.4, 900)))
+    triples = evaluation.triple_trends(real, broken, holdout)
+    assert set(triples.iloc[0][["column", "column_1", "column_2"]]) == {"total", "price", "quantity"}
+    assert triples["real"][0] - triples["score"][0] > 0.2
+    alike = evaluation.triple_trends(real, kept, holdout)
+    assert (alike["real"] - alike["score"]).abs().max() < 0.1
+    found = report(real, broken, holdout, n_plots=0)
+    worst = found.figures[found.figures["section"] == "triples"].iloc[0]
+    assert (worst.value, worst.real) == (triples["score"][0], triples["real"][0])
+    assert any("what ties these three columns is partly lost" in sentence for sentence in found.summary)
+    assert "Columns told by two others" in Page(found.to_html()).text
+    assert evaluation.triple_trends(real[["name"]], kept[["name"]]).empty
+
+
+def test_single_cells_of_real_rows_are_a_figure_of_their_own():
+    """Names and numbers of single real rows are counted where whole rows differ; values of several rows tell of nobody."""
+    real, synthetic, holdout = (orders(100, seed) for seed in range(3))
+    synthetic.loc[:8, "name"], synthetic.loc[:3, "phone"] = real.loc[:8, "name"], real.loc[:3, "phone"]
+    shares = evaluation.copied_cells(real, synthetic)
+    assert shares[["name", "phone"]].tolist() == [0.09, 0.04]
+    assert shares[["price", "total", "noise"]].isna().all()
+    twice = pd.concat([real, real])
+    assert evaluation.copied_cells(twice, synthetic)["name"] == 0.0
+    found = report(real, synthetic, holdout, n_plots=0)
+    assert whole(found, "copied_rows")[0] == 0.0
+    assert whole(found, "copied_cells") == (0.09, 0.0)
+    summary = " ".join(found.summary)
+    assert "9.00% of the synthetic rows hold a value of “name” that exactly one real row has" in summary
+    assert "Rows were memorised" in summary and "No sign" not in summary
+
+
+def test_progress_names_the_stages(capsys, tables):
+    """With `verbose` a bar goes through all stages to its end, on standard error; without, nothing is printed."""
+    small = [table.head(60) for table in tables]
+    report(*small, n_plots=0, verbose=1)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "pictures" in shown.err and "8/8" in shown.err
+    report(*small, n_plots=0)
+    assert capsys.readouterr().err == ""

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from .._random import stream
+from .._random import BLOCK, blocks_of, stream
 from .._workers import Call, Cluster, in_order, packed
 
 
@@ -34,12 +34,20 @@ class Drawing:
         for batch in self.chain.route(known):
             part = self.chain.parts[batch]
             first = part.first(known)
-            steps.append((batch, first, part.sampler(first, alike=self.way.evidence.alike and not steps)))
+            sampler = part.sampler(first, self.way.evidence.alike and not steps, self.way.evidence.differ)
+            steps.append((batch, first, sampler))
             known |= set(part.places)
         return steps
 
     def ids(self, rows: range) -> list[np.ndarray]:
         """Return the token ids of some rows, batch by batch."""
+        if self.way.evidence.differ and len(self._steps) > 1:  # any batch may choose rows, in whole blocks of them
+            blocks = blocks_of(rows, BLOCK)
+            start, ids = blocks.start * BLOCK, self._ids(range(blocks.start * BLOCK, blocks.stop * BLOCK))
+            return [own[rows.start - start : rows.stop - start] for own in ids]
+        return self._ids(rows)
+
+    def _ids(self, rows):
         first_sampler, ids = self._steps[0][-1], [None] * len(self.chain.parts)
         known = self.way.evidence.tokens(rows if first_sampler is None else first_sampler.begun(rows), self.seed)
         for batch, first, sampler in self._steps:

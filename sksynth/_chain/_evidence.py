@@ -29,6 +29,7 @@ class Evidence:
 
     columns: Sequence = ()  # those whose tokens are there before any model draws
     alike = False  # whether all rows have the same given, and one model has to know of it
+    differ = False  # whether each row has its own
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return their tokens in some rows, by column, shape (len(rows) or 1, n_tokens)."""
@@ -59,7 +60,7 @@ class Cells(Evidence):
     """
 
     def __init__(self, tokens: dict, cells: pd.DataFrame, alike: bool = False):
-        self.columns, self._tokens, self._cells, self.alike = tuple(tokens), tokens, cells, alike
+        self.columns, self._tokens, self._cells, self.alike, self.differ = tuple(tokens), tokens, cells, alike, not alike
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return the tokens of the cells."""

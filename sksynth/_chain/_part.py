@@ -64,7 +64,7 @@ class Part:
         """Return the same for each of some rows, shape (n_rows, n_runs)."""
         return np.broadcast_to(self.is_first(columns), (n_rows, len(self.grammar.runs)))
 
-    def sampler(self, first: Sequence = (), alike: bool = False) -> Any:
+    def sampler(self, first: Sequence = (), alike: bool = False, differ: bool = False) -> Any:
         """Return what draws rows of which some columns are known; None where there is nothing to draw.
 
         Parameters
@@ -73,6 +73,8 @@ class Part:
             Those that are known, which are read first.
         alike : bool, default=False
             Whether the same is known of all rows.
+        differ : bool, default=False
+            Whether other cells are known of each row, from a frame.
         """
         from .. import core
 
@@ -81,6 +83,8 @@ class Part:
             return None
         if alike and core.Resampler.pays(self.grammar, runs):
             return core.Resampler(self.grammar, self.weights, self.shape, runs)
+        if differ and core.RowResampler.pays(self.grammar, runs):
+            return core.RowResampler(self.grammar, self.weights, self.shape, runs)
         return core.Sampler(self.grammar, self.weights, self.shape, first=runs, given=runs)
 
     def log_p(self, known: Mapping, temperature: float) -> np.ndarray:
@@ -106,7 +110,7 @@ class Part:
 
         Parameters
         ----------
-        sampler : core.Sampler or core.Resampler
+        sampler : core.Sampler, core.Resampler or core.RowResampler
             Of `sampler`, for the same `first`.
         rows : range
             Numbers of the rows in an endless sample.

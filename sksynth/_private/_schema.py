@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from .._formats import parse_dates
 from .._infer import infer_field
 from ..fields import Boolean, Category, Datetime, Field, Number, Schema
 
@@ -176,7 +177,7 @@ def _read_column(values, field):
         read = _READ.get(kind, _plain)
         cells = pd.Series([read(cell, field) for cell in values], values.index, dtype=object)
         if kind == "datetime" and field.format is not None:
-            cells = cells.where(pd.to_datetime(cells, format=field.format, errors="coerce").notna(), None)
+            cells = cells.where(parse_dates(cells, field.format).notna(), None)
         return cells.astype(dtype)
     if kind == "boolean" and types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype):
         return values.astype(object).where(values.isin([0, 1]), None)

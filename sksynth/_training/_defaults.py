@@ -69,6 +69,7 @@ def choose_settings(
         "averaging": 1.0,
         "context": context,
         "epochs": epochs,
+        "most_epochs": epochs * (2 if stops and held_out and model.epochs is None and not one_pass else 1),
         "batch_size": batch_size,
         "learning_rate": given("learning_rate", usual["learning_rate"]),
         "validation_fraction": held_out,
@@ -154,6 +155,7 @@ def choose_private_settings(model: Any, n_rows: int, grammar: Grammar) -> tuple[
         "averaging": PRIVATE_AVERAGING * epochs,
         "context": 0.0,
         "epochs": min(max(round(epochs), 1), n_steps),
+        "most_epochs": 0,  # a plan that followed the loss would depend on the rows
         "batch_size": 16 * int(np.ceil(most / n_chunks / 16)),
         "learning_rate": given("learning_rate", PRIVATE_RATE),
         "validation_fraction": 0.0,

@@ -77,7 +77,8 @@ def _follow(board: Board, planned: np.ndarray, bar: Any, done: threading.Event) 
 def _show(now: np.ndarray, planned: np.ndarray, bar: Any) -> None:
     epochs, losses = now.T
     bar.n = int(epochs.sum())
-    bar.set_postfix(loss=f"{losses[epochs > 0].mean():.3f}", batches=f"{int((epochs == planned).sum())}/{len(planned)}")
+    bar.total = int(np.maximum(epochs, planned).sum())  # a batch whose loss still falls gets more epochs than were planned
+    bar.set_postfix(loss=f"{losses[epochs > 0].mean():.3f}", batches=f"{int((epochs >= planned).sum())}/{len(planned)}")
 
 
 def watch_rows(chunks: Iterable[Any], n_rows: int, verbose: int, n_before: int = 0) -> Iterator[Any]:

@@ -163,6 +163,7 @@ def info(model: str, form: str | None) -> None:
 @click.option("--model", metavar="MODEL", help="The model, for its privacy statement.")
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="INT", help="Of all draws.  [default: 0]")
 @overwrite
+@progress
 def report(
     real: str,
     synthetic: str,
@@ -172,6 +173,7 @@ def report(
     model: str | None,
     seed: int,
     overwrite: bool,
+    progress: bool | None,
 ) -> None:
     """Compare the tables REAL, that a model was fitted to, and SYNTHETIC, that it drew: CSV or Parquet files."""
     if output is not None:
@@ -189,6 +191,7 @@ def report(
         target=target,
         privacy_statement=statement,
         random_state=seed,
+        verbose=_verbose(progress),
     )
     if output is None:
         tell(str(found))

@@ -8,7 +8,7 @@ from ._callbacks import callback_error, release, split_callbacks  # noqa: E402
 from ._completion import Completer  # noqa: E402
 from ._dp_sgd import Mechanism, train_privately  # noqa: E402
 from ._growth import fitted_to, grown_weights  # noqa: E402
-from ._resampling import Resampler  # noqa: E402
+from ._resampling import Resampler, RowResampler  # noqa: E402
 from ._run import EpochState, Progress, Run  # noqa: E402
 from ._sampling import Draw, Sampler  # noqa: E402
 from ._scoring import log_likelihood  # noqa: E402
@@ -31,6 +31,7 @@ __all__ = [
     "Mechanism",
     "Progress",
     "Resampler",
+    "RowResampler",
     "Run",
     "Sampler",
     "Settings",

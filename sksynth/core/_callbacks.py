@@ -8,7 +8,7 @@ import numpy as np
 from joblib import wrap_non_picklable_objects
 
 from . import _engine
-from ._run import FIGURES, Progress, Run
+from ._run import FIGURES, Progress, Run, planned_epochs
 
 HOOKS = [name for name in dir(keras.callbacks.Callback) if name.startswith("on_")]
 
@@ -33,7 +33,7 @@ class Keeper(keras.callbacks.Callback):
         self.sign = -1.0 if self.monitor.endswith("accuracy") else 1.0
         self.validation_share = n_validation / max(steps * settings.batch_size, 1)
         self.best, self.best_epoch, self.best_weights = np.inf, -1, run.best_weights
-        self.cut = False
+        self.cut, run.planned = False, planned_epochs(settings, run.records)
         self._done, self._validation_seconds = 0, None
         for record in run.records:
             self._is_better(record)
@@ -85,13 +85,21 @@ class Keeper(keras.callbacks.Callback):
         record |= {"seconds": self.run.lap(), "epsilon": np.inf, "delta": 0.0}
         self.run.add_record(record, self.best_epoch)
         whole = self._done >= self.steps
-        over = whole and epoch + 1 == self.settings.epochs
+        self._plan()
+        over = whole and epoch + 1 == self.run.planned
+        self.model.stop_training |= over
         self.run.finished = over or (self.model.stop_training and not self.cut)
         if whole or self.run.finished:
             self._keep()
         last = self.model.stop_training or over
-        if self.run.tell(record, self.settings.epochs, last=last, seconds=record["seconds"]):
+        if self.run.tell(record, self.run.planned, last=last, seconds=record["seconds"]):
             self.model.stop_training = True
+
+    def _plan(self):
+        """Go on for longer where the loss still falls: the learning rate then takes its course over all of the epochs."""
+        before, self.run.planned = self.run.planned, planned_epochs(self.settings, self.run.records)
+        if self.run.planned != before:
+            self.model.prolong(self.steps * before, self.steps * self.run.planned)
 
     def _check_finite(self, record):
         for name in ("loss", self.monitor):

@@ -14,10 +14,10 @@ import numpy as np
 from .._grammar import MISSING, Grammar
 from .._random import blocks_of
 from ._layout import Layout
+from ._products import TILE, product
 from ._steps import BLOCK_ROWS, MOST_OVER, Head, Steps, pick, uniform_numbers
 from ._threads import n_threads, products_alone
 
-TILE = 16  # rows of every matrix product
 MOST_BLOCKS = 4  # of rows that are read together: enough of them ask a slot at a time that asking costs little
 DRAWN, FORCED, GUIDED = range(3)  # what is asked of a head
 
@@ -254,7 +254,7 @@ class Completer:
             for which, own in _groups(key):
                 own = _in_tiles(own)
                 head = self._steps.heads[slot[own[0]]]
-                scores, kind = _product(hidden[own], head.kernel), which // len(plan.keys)
+                scores, kind = product(hidden[own], head.kernel), which // len(plan.keys)
                 yield _Question(kind, time, going[own], position[own], head, lanes.state[own], scores)
             token = tokens[going, position]
             transition = self._first_transition[slot] + lanes.state * self._n_tokens[slot] + token
@@ -266,7 +266,7 @@ class Completer:
             np.take(said, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
             np.take(asked, slot, axis=0, out=lanes.recurrent[gate], mode="clip")
         lanes.z += lanes.recurrent
-        return self._steps.take(lanes, lanes.token, _product)
+        return self._steps.take(lanes, lanes.token, product)
 
     def _end(self, tokens, rows, position, ends):
         """Write the token that rows end with from their positions on, where there is such a token."""
@@ -284,14 +284,6 @@ def _joined(arrays):
 def _in_tiles(numbers):
     """Return numbers filled up to whole tiles, with some of them again: what is computed twice is the same."""
     return np.resize(numbers, -(-len(numbers) // TILE) * TILE)
-
-
-def _product(values, kernel, out=None):
-    """Multiply in products of `TILE` rows each: of products of other sizes a row would get other bits."""
-    if out is not None:
-        out = out.reshape(*kernel.shape[:-2], -1, TILE, kernel.shape[-1])
-    tiles = np.matmul(values.reshape(-1, TILE, values.shape[-1]), kernel[..., None, :, :], out=out)
-    return tiles.reshape(*kernel.shape[:-2], len(values), kernel.shape[-1])
 
 
 def _groups(keys):

@@ -114,6 +114,11 @@ class RowModel(keras.Model):
         """Return the learning rate's course."""
         return Plan(*(self._variables[name].value for name in ("peak", "warmup", "total")))
 
+    def prolong(self, before: int, total: int) -> None:
+        """Let the learning rate fall over `total` steps in place of `before`, unless a callback has taken it over."""
+        if float(self._variables["total"].numpy()) == before:
+            self._variables["total"].assign(total)
+
     def _weights_of(self, prefix=""):
         """Return the weights as they are, or their averages, by name."""
         names = [variable.name for variable in self.trainable_variables]

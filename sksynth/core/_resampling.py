@@ -19,6 +19,9 @@ from ._steps import BLOCK_ROWS
 LATEST = 0.9  # of a row's positions: what is given behind takes too long to look ahead to, and is what the others hardly tell
 KEPT = 0.6  # of the rows begun, at least
 KEPT_LATE = 0.22, 0.8  # and so many, and so many more by the share of the positions that are read twice: that takes time
+MOST_EACH = 16  # rows begun for each, where rows differ in what is given; a power of 2
+MOST_READ = 1_024  # positions of them together
+TOGETHER = 64  # blocks that are drawn together then, so that memory stays small
 ROUNDING = 1e-9  # more than sums of as many weights as a block has rows are out by
 
 
@@ -75,11 +78,62 @@ class Resampler:
         own = replace(how, given=tokens[:, self._order], start=blocks.start * BLOCK_ROWS)
 
         def choose(index, log_p):
-            rng = np.random.default_rng(stream(seed, "kept", blocks[index]))
-            return kept(log_p - log_q[index], rng.random(), self._n_kept)
+            return self._kept(log_p - log_q[index], np.random.default_rng(stream(seed, "kept", blocks[index])))
 
         found, start = self._goes_on.finish(seed, blocks, own, choose, self._n_kept), blocks.start * self._n_kept
         return found[rows.start - start : rows.stop - start]
+
+    def _kept(self, log_weights, rng):
+        """Return which rows of a block go on."""
+        return kept(log_weights, rng.random(), self._n_kept)
+
+
+class RowResampler(Resampler):
+    """Draws rows that differ in what is given: several are begun for each, of which one goes on, by its weight.
+
+    Parameters
+    ----------
+    grammar, weights, shape, given
+        See `Resampler`.
+    """
+
+    def __init__(self, grammar: Grammar, weights: dict, shape, given: Sequence[int]):
+        super().__init__(grammar, weights, shape, given)
+        self._n_each = begun_for_each(grammar, given)
+        self._n_kept = BLOCK_ROWS // self._n_each
+
+    @staticmethod
+    def pays(grammar: Grammar, given: Sequence[int]) -> bool:
+        """Say whether it makes a difference, and more than one can be begun for each row."""
+        is_first = sum(grammar.runs[run].n_positions for run in given) == positions_of(grammar, given)
+        return not is_first and begun_for_each(grammar, given) > 1
+
+    def begun(self, rows: range) -> range:
+        """Return the numbers of the rows whose given tokens are needed for some rows."""
+        blocks = blocks_of(rows, self._n_kept)
+        return range(blocks.start * self._n_kept, blocks.stop * self._n_kept)
+
+    def draw(self, seed: np.random.SeedSequence, rows: range, how: Draw = UNCHANGED) -> np.ndarray:
+        """Draw some rows, see `Resampler`; `how` has the given tokens of each row of `begun`."""
+        parts, size = [], self._n_kept * TOGETHER
+        for start in range(rows.start // size * size, rows.stop, size):
+            own = range(max(start, rows.start), min(start + size, rows.stop))
+            begun = self.begun(own)
+            given = np.repeat(how.given[begun.start - how.start : begun.stop - how.start], self._n_each, axis=0)
+            parts.append(super().draw(seed, own, replace(how, given=given, start=begun.start * self._n_each)))
+        return np.concatenate(parts)
+
+    def _kept(self, log_weights, rng):
+        weights = log_weights.reshape(-1, self._n_each)
+        return np.argmax(weights + rng.gumbel(size=weights.shape), axis=1) + np.arange(0, BLOCK_ROWS, self._n_each)
+
+
+def begun_for_each(grammar: Grammar, given: Sequence[int]) -> int:
+    """Return how many rows are begun for each that differs from others in what is given: fewer of long ones."""
+    n_each = MOST_EACH
+    while n_each > 1 and n_each * positions_of(grammar, given) > MOST_READ:
+        n_each //= 2
+    return n_each
 
 
 def positions_of(grammar: Grammar, given: Sequence[int]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+WORTH = 1.0  # nats per record: a loss that would fall by more, went it on as at half of the planned epochs, gets more of them
 FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -120,6 +121,8 @@ class Run:
         As in `Progress`.
     n_steps : int
         Steps taken.
+    planned : int
+        Epochs that training takes, as far as is known by now.
     """
 
     on_epoch: Callable[[EpochState], Any] = _ignore
@@ -134,6 +137,7 @@ class Run:
     records: list[dict] = field(default_factory=list)
     finished: bool = False
     n_steps: int = 0
+    planned: int = 0
 
     def __post_init__(self):
         self._clock = time.perf_counter()
@@ -160,3 +164,20 @@ class Run:
         )
         self.on_epoch(state)
         return state.stopped
+
+
+def planned_epochs(settings: Any, records: list[dict]) -> int:
+    """Return how many epochs training takes: more than were planned where the held-out loss still falls at half of them.
+
+    Parameters
+    ----------
+    settings : Settings
+    records : list of dict
+        The epochs that are over.
+    """
+    half = -(-settings.epochs // 2)
+    span = max(half // 3, 1)
+    if settings.most_epochs <= settings.epochs or not span < half <= len(records):
+        return settings.epochs
+    fall = (records[half - 1 - span]["val_loss"] - records[half - 1]["val_loss"]) / span
+    return settings.most_epochs if fall * settings.epochs > WORTH else settings.epochs

@@ -15,6 +15,7 @@ import numpy as np
 from .._grammar import Grammar
 from .._random import blocks_of
 from ._layout import Layout
+from ._products import product
 from ._steps import BLOCK_ROWS, MOST_OVER, Steps, pick, uniform_numbers
 from ._threads import n_threads, products_alone
 
@@ -195,6 +196,8 @@ class Sampler:
         def go_on(index, lanes):
             rows = choose(index, work.log_p[index])
             tokens[index] = work.tokens[index, rows]
+            if work.stop == len(self._places):  # nothing is left to read, and rows that were at their end have no lane
+                return
             uniform, numbers = work.uniform[index][:, rows], work.rows(index)[rows]
             self._read_rows(work.stop, lanes.descend(rows), tokens[index], uniform, how, numbers)
 
@@ -230,7 +233,8 @@ class Sampler:
 
         Returns the time from which every block goes on alone, the lanes then, and for each block how it descends from them.
         """
-        lanes, way, tokens = self._steps.lanes(), np.zeros(work.tokens.shape[:2], int), work.tokens
+        lanes = self._steps.lanes(product=np.matmul if work.log_p is None else product)  # weights are compared to the bit
+        way, tokens = np.zeros(work.tokens.shape[:2], int), work.tokens
         for time, place in enumerate(self._places):
             if (lanes.ends(place) >= 0).all() or len(tokens) == 1 or work.how.allowed is not None:
                 return time, lanes, list(zip(way, strict=True))
@@ -292,7 +296,7 @@ class Sampler:
 
     def _logits(self, lanes, place, how, allowed=None):
         """Read the lanes' last tokens and return logits of the next, whose exponentials are finite; (n_lanes, n_tokens)."""
-        logits = np.matmul(self._read(lanes, place), place.head, out=lanes.logits(place.head.shape[1]))
+        logits = lanes.product(self._read(lanes, place), place.head, out=lanes.logits(place.head.shape[1]))
         logits += place.logits if len(place.logits) == 1 else place.logits.take(lanes.state, axis=0)
         if allowed is not None:
             logits[~allowed] = -np.inf
@@ -307,7 +311,8 @@ class Sampler:
         """Read the lanes' last tokens at a place, in every layer; return the last one's output."""
         for gate, inputs in enumerate(place.inputs):
             np.take(inputs, lanes.token, axis=0, out=lanes.z[gate], mode="clip")
-        return self._steps.take(lanes, None if place.first_said is None else lanes.token + place.first_said)
+        said = None if place.first_said is None else lanes.token + place.first_said
+        return self._steps.take(lanes, said, lanes.product)
 
 
 def _log_share(cumulative, lane, token):

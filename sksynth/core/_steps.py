@@ -19,7 +19,8 @@ SAFE_LOGIT = 40.0  # exp of sums below this in magnitude neither overflows nor v
 class Lanes:
     """Rows that are drawn together, and the arrays to do it in: fresh memory at every step would cost more than the work."""
 
-    def __init__(self, units, n_layers, n_lanes=BLOCK_ROWS):
+    def __init__(self, units, n_layers, n_lanes=BLOCK_ROWS, product=np.matmul):
+        self.product = product
         self.token = self.state = np.zeros(n_lanes, int)
         self.hidden, self.cells = ([np.zeros((n_lanes, units), np.float32) for _ in range(n_layers)] for _ in range(2))
         self.z, self.recurrent = (np.empty((4, n_lanes, units), np.float32) for _ in range(2))
@@ -44,7 +45,8 @@ class Lanes:
         Filled up, they are as many as a block has rows, so that products have the same bits whatever else is drawn.
         """
         n = len(parents)
-        lanes = Lanes(self.hidden[0].shape[1], len(self.hidden), BLOCK_ROWS if fill else n)
+        size = (BLOCK_ROWS, self.product) if fill else (n,)
+        lanes = Lanes(self.hidden[0].shape[1], len(self.hidden), *size)
         for new, old in zip(lanes.hidden + lanes.cells, self.hidden + self.cells, strict=True):
             new[:n] = old[parents]
         lanes.recalled[:n] = self.recalled[parents]
@@ -102,9 +104,9 @@ class Steps:
         sizes = [group.n_tokens for group in layout.groups for _ in range(group.n_slots)]
         self.first_token = np.cumsum([0, *sizes], dtype=int)[self.place]
 
-    def lanes(self, n_lanes: int = BLOCK_ROWS) -> Lanes:
-        """Return lanes that have read nothing."""
-        return Lanes(self._units, len(self._layers), n_lanes)
+    def lanes(self, n_lanes: int = BLOCK_ROWS, product: Callable = np.matmul) -> Lanes:
+        """Return lanes that have read nothing, and the function that multiplies for as long as they are so many."""
+        return Lanes(self._units, len(self._layers), n_lanes, product)
 
     def take(self, lanes: Lanes, said: np.ndarray | None, product: Callable = np.matmul) -> np.ndarray:
         """Take one step in every layer, in place; return what heads see.

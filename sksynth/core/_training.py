@@ -45,6 +45,7 @@ class Settings:
     min_delta: float
     steps_per_execution: int
     loops: str
+    most_epochs: int = 0  # to which training goes on where the loss still falls at half of `epochs`; as many as those: never
     n_context: int = 0  # the first so many runs are context: not scored, unless training reads columns in other orders too
 
 
@@ -78,7 +79,7 @@ def checked_settings(values: Mapping, n_weights: int) -> Settings:
         value = values.get(name, "nothing")
         if not isinstance(value, kinds[getattr(kind, "__name__", str(kind))]) or isinstance(value, bool):
             raise ValueError(f"got {name}={value!r}, expected {kind}")
-        least = 0 if kind is float or name == "n_context" else 1
+        least = 0 if kind is float or name in ("n_context", "most_epochs") else 1
         if isinstance(value, int | float) and not least <= value < math.inf:
             raise ValueError(f"got {name}={value!r}, expected a number of at least {least}")
     if values["loops"] not in LOOPS or not 1 <= values["n_layers"] <= n_weights:
@@ -305,7 +306,7 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
     rows, held_out_rows = subsets(rows_of(layout, ids), training, validation)
     steps, per_call = _steps(len(training), settings)
     shuffling = training_seed.integers(0, 2**31, 2, dtype=np.uint32)
-    epochs = range(len(run.records), settings.epochs)
+    epochs = range(len(run.records), max(settings.epochs, settings.most_epochs))
     data = _training_data(layout, rows, settings.batch_size, steps, epochs, shuffling, settings.context)
     held_out, n_chunks = _validation_data(layout, held_out_rows, settings.context) if len(validation) else (None, None)
     keeper = Keeper(settings, run, steps, len(validation))
@@ -314,11 +315,11 @@ def train(grammar: Grammar, ids: np.ndarray, settings: Settings, seed: np.random
         weights = initial_weights(shape, layout.priors(rows), drawing)
         if shape.recalls and len(rows) >= FEWEST_ROWS:
             weights |= {name: weights[name] + more for name, more in start_of_recall(layout, rows, shape, drawing).items()}
-    knobs = knobs_of(layout, settings, steps, steps * settings.epochs, training_seed)
+    knobs = knobs_of(layout, settings, steps, steps * settings.epochs, training_seed) | {"total": steps * run.planned}
     with _engine.borrowed(shape, settings.batch_size, per_call) as model:
         start_network(model, run, weights | knobs)
         model.fit(
-            data, epochs=settings.epochs, initial_epoch=epochs.start, steps_per_epoch=steps, validation_data=held_out,
+            data, epochs=epochs.stop, initial_epoch=epochs.start, steps_per_epoch=steps, validation_data=held_out,
             validation_steps=n_chunks, callbacks=[keeper, *(Guarded(callback, run) for callback in run.callbacks)],
             shuffle=False, verbose=0,
         )  # fmt: skip

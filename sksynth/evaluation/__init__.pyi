@@ -1,6 +1,7 @@
 from ._classifier import C2ST as C2ST
 from ._classifier import c2st as c2st
 from ._classifier import utility as utility
+from ._copies import copied_cells as copied_cells
 from ._copies import copied_ngrams as copied_ngrams
 from ._copies import copied_rows as copied_rows
 from ._coverage import coverage as coverage
@@ -21,3 +22,4 @@ from ._quality import column_shapes as column_shapes
 from ._quality import quality as quality
 from ._report._report import Report as Report
 from ._report._report import report as report
+from ._triples import triple_trends as triple_trends

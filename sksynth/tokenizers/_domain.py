@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from .._formats import parse_dates
 from .._grammar import MISSING
 from .._interval import Interval
 from .._values import inferred
@@ -144,7 +145,9 @@ def _moment_or_number(end, field):
         return end.item() if isinstance(end, np.generic) else end
     if is_duration:
         return pd.Timedelta(end)
-    stamp = pd.to_datetime(end, format=field.format) if isinstance(end, str) and field.format else pd.Timestamp(end)
+    stamp = parse_dates(pd.Series([end]), field.format)[0] if isinstance(end, str) and field.format else pd.Timestamp(end)
+    if stamp is pd.NaT:
+        raise ValueError(f"it is not written as {field.format}")
     if field.tz is None and stamp.tz is not None:
         raise ValueError("the column has no time zone")
     return stamp.tz_localize(field.tz) if field.tz is not None and stamp.tz is None else stamp

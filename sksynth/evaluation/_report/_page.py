@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 N_LINES = 200  # of the table of columns
 N_PAIRS = 30  # lines of the table of pairs
+N_TRIPLES = 10  # lines of the table of triples
 
 
 def page(report: "Report") -> str:
@@ -30,6 +31,7 @@ def page(report: "Report") -> str:
         "sections": _sections(report),
         "columns": _columns(report),
         "pairs": _pairs(report),
+        "triples": _triples(report),
         "n_lines": N_LINES,
         "n_pairs": N_PAIRS,
         "column_pictures": [_column_picture(display) for display in report._columns],
@@ -57,27 +59,33 @@ def _sections(report):
     """Return the tables of figures of the whole: title, and lines of metric, figure, what real rows reach and grade."""
     for section, title in SECTIONS.items():
         own = report.figures[report.figures["section"] == section]
-        lines = [(METRICS[row.metric], *_written(row.metric, row.value, row.real)) for row in own.itertuples()]
+        lines = [(METRICS[row.metric], *_written(report, row)) for row in own.itertuples()]
         if lines:
             yield title, lines
 
 
-def _written(name, value, real):
-    metric = METRICS[name]
-    return metric.write(value), metric.write(real), metric.grade(value, real)
+def _written(report, row):
+    metric = METRICS[row.metric]
+    grade = metric.grade(row.value, row.real) if report.holdout_shift is None else ""
+    return metric.write(row.value), metric.write(row.real), grade
 
 
 def _columns(report):
     """Return the lines of the table of columns: name, and figures by metric."""
     found: dict = {}
     for row in report.figures[report.figures["section"] == "columns"].itertuples():
-        found.setdefault(row.column, {})[row.metric] = _written(row.metric, row.value, row.real)
+        found.setdefault(row.column, {})[row.metric] = _written(report, row)
     return list(found.items())
 
 
 def _pairs(report):
     own = report.figures[(report.figures["section"] == "pairs") & report.figures["value"].notna()]
-    return [(row.column, row.column_2, _written(row.metric, row.value, row.real)) for row in own.itertuples()]
+    return [(row.column, row.column_2, _written(report, row)) for row in own.itertuples()]
+
+
+def _triples(report):
+    own = report.figures[report.figures["section"] == "triples"].head(N_TRIPLES)
+    return [(row.column, row.column_2, row.column_3, _written(report, row)) for row in own.itertuples()]
 
 
 def _column_picture(display):

@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from ..._validation import check_table, is_int
 from .._bins import is_date
 from .._displays._column import ColumnComparisonDisplay, compare_columns
 from .._kinds import kinds_of, plain_tables
-from ._figures import Tables, measure
+from ._figures import STAGES, Tables, measure
 from ._pictures import PairComparison, compare_pair
 from ._words import METRICS, SECTIONS, summary
 
@@ -37,6 +39,10 @@ class Report:
         What was predicted.
     privacy_statement : str or None
         Of the model.
+    holdout_shift : list of column names or None
+        None where the holdout may be a random part of the real rows, or there is none. Otherwise the columns by which it
+        differs beyond chance; an empty list where only whole rows differ. Figures of copying and of membership then say
+        nothing, and no figure gets a grade.
     summary : list of str
         What the figures say, in words.
 
@@ -50,25 +56,27 @@ class Report:
     n_columns: int
     target: Any = None
     privacy_statement: str | None = None
+    holdout_shift: list | None = None
     _columns: list[ColumnComparisonDisplay] = field(default_factory=list)
     _pairs: list[PairComparison] = field(default_factory=list)
 
     @property
     def summary(self) -> list[str]:
         """What the figures say, in words."""
-        return summary(self.figures, self.target)
+        return summary(self.figures, self.target, self.holdout_shift)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the figures, one a row.
 
         Returns
         -------
-        figures : DataFrame, shape (n_figures, 6)
-            - section: "likeness", "use", "validity", "privacy"; "columns" and "pairs", in which the worst come first, those
-              that lie furthest behind what real rows reach;
+        figures : DataFrame, shape (n_figures, 7)
+            - section: "likeness", "use", "validity", "privacy"; "columns", "pairs" and "triples", in which the worst come
+              first, those that lie furthest behind what real rows reach;
             - metric: the name of the function that computes it, or what is taken of that;
-            - column, column_2: of figures of a column or a pair, else None;
-            - value: of the synthetic table;
+            - column, column_2, column_3: of figures of a column, a pair or a triple (`column` is told by both others), else
+              None;
+            - value: of the synthetic table; of "pair_trends" one minus what the pair lacks beyond noise ("shortfall");
             - real: what real rows reach, NaN without a holdout. Of "column_shapes", "pair_trends", "quality", "c2st" and
               "utility" that is the table that was learned from, beside the holdout; of the others the holdout, beside the
               table that was learned from; of "dcr_share" and an attack on membership what blind guesses reach.
@@ -86,8 +94,8 @@ class Report:
         Returns
         -------
         text : str or None
-            An object with `n_rows`, `n_columns`, `target`, `summary`, `privacy_statement`, and `figures`, a list of objects
-            with the fields of `to_frame`; null for NaN. Names of columns that JSON does not know are text.
+            An object with `n_rows`, `n_columns`, `target`, `summary`, `privacy_statement`, `holdout_shift`, and `figures`, a
+            list of objects with the fields of `to_frame`; null for NaN. Names of columns that JSON does not know are text.
         """
         figures = self.figures.astype(object).where(self.figures.notna(), None).to_dict("records")
         content = {
@@ -96,6 +104,7 @@ class Report:
             "target": self.target,
             "summary": self.summary,
             "privacy_statement": self.privacy_statement,
+            "holdout_shift": self.holdout_shift,
             "figures": figures,
         }
         return _give(json.dumps(content, indent=1, default=str, allow_nan=False), path)
@@ -138,15 +147,18 @@ class Report:
 
     def __repr__(self) -> str:
         lines = [f"Report on {self.n_rows['synthetic']:,} synthetic rows of {self.n_columns} columns", ""]
+        lines += [] if self.holdout_shift is None else [f"WARNING: {self.summary[0]}", ""]
         lines += [f"{'':34}{'synthetic':>10}{'real rows':>10}"]
         for section, title in SECTIONS.items():
             own = self.figures[self.figures["section"] == section]
             lines += [title] if len(own) else []
             for row in own.itertuples():
                 metric = METRICS[row.metric]
+                grade = metric.grade(row.value, row.real) if self.holdout_shift is None else ""
                 figures = f"{metric.write(row.value):>10}{metric.write(row.real):>10}"
-                lines.append(f"  {metric.title:32}{figures}  {metric.grade(row.value, row.real)}".rstrip())
-        return "\n".join([*lines, "", *(f"- {sentence}" for sentence in self.summary)])
+                lines.append(f"  {metric.title:32}{figures}  {grade}".rstrip())
+        said = self.summary[self.holdout_shift is not None :]  # the first stands at the top
+        return "\n".join([*lines, "", *(f"- {sentence}" for sentence in said)])
 
 
 def report(
@@ -158,6 +170,7 @@ def report(
     privacy_statement: str | None = None,
     n_plots: int = 16,
     random_state: Any = 0,
+    verbose: int = 0,
 ) -> Report:
     """Measure all that there is to measure of a synthetic table.
 
@@ -169,7 +182,9 @@ def report(
         What it sampled; the same columns, in any order.
     holdout : DataFrame or ndarray, shape (n_rows, n_columns), default=None
         Real rows that it has not seen. With them likeness is measured against them, beside what `real` reaches; and what
-        was learned by heart can be told from what real rows have in common. Without them every figure stands alone.
+        was memorised can be told from what real rows have in common. Draw them at random, for instance by
+        `sklearn.model_selection.train_test_split`: a report finds a holdout that differs by itself, says so at its top, and
+        withholds all grades. Without a holdout every figure stands alone.
     target : column name, default=None
         A column to predict from the others, see `utility`.
     privacy_statement : str, default=None
@@ -178,6 +193,8 @@ def report(
         Columns that the page shows pictures of, the worst first, and of half as many pairs of columns.
     random_state : int, Generator or None, default=0
         Of all draws of rows and of the classifiers.
+    verbose : int, default=0
+        Positive: a bar on standard error names the stage.
 
     Returns
     -------
@@ -212,10 +229,32 @@ def report(
     plain = dict(zip(frames, plain_tables(**frames), strict=True))
     if target is not None and target not in plain["real"].columns:
         raise ValueError(f"target must be a column of real, got {target!r}")
-    figures = measure(Tables(frames["real"], frames["synthetic"], frames.get("holdout")), target, random_state)
+    tables = Tables(frames["real"], frames["synthetic"], frames.get("holdout"))
+    with _stages(verbose) as stage:
+        figures, shift = measure(tables, target, random_state, stage)
+        stage("pictures")
+        pictures = _pictures(frames["real"], plain["real"], plain["synthetic"], figures, n_plots)
     n_rows = {name: len(table) for name, table in frames.items()}
-    pictures = _pictures(frames["real"], plain["real"], plain["synthetic"], figures, n_plots)
-    return Report(figures, n_rows, len(plain["real"].columns), target, privacy_statement, *pictures)
+    return Report(figures, n_rows, len(plain["real"].columns), target, privacy_statement, shift, *pictures)
+
+
+@contextmanager
+def _stages(verbose: int) -> Iterator[Callable]:
+    """Yield what is to be called at the beginning of each stage; show a bar of them if `verbose`."""
+    if not verbose:
+        yield lambda name: None
+        return
+    from tqdm.auto import tqdm
+
+    names = [*STAGES, "pictures"]
+    with tqdm(total=len(names), desc="report", unit="stage") as bar:
+
+        def stage(name):
+            bar.update(names.index(name) - bar.n)
+            bar.set_postfix_str(name)
+
+        yield stage
+        bar.update(len(names) - bar.n)
 
 
 def _pictures(frame: pd.DataFrame, real: pd.DataFrame, synthetic: pd.DataFrame, figures: pd.DataFrame, n_plots: int) -> tuple:

@@ -61,18 +61,18 @@ METRICS = {
     ),
     "pair_trends": Metric(
         "Pairs of columns",
-        "How alike the dependence of two columns on each other is; the mean of those that do depend on each other. 1 is "
-        "alike.",
+        "How alike the dependence of two columns on each other is, beyond what chance explains in samples of this size; the "
+        "mean of those that do depend on each other. 1 is alike.",
         1.0, 1, (0.03, 0.1),
     ),
     "c2st": Metric(
-        "Told apart (C2ST)",
+        "Detectability (C2ST)",
         "How well a classifier tells synthetic rows from real ones (area under the ROC curve). 0.5 is guessing, 1 is always.",
         0.5, -1, (0.06, 0.2),
     ),
     "auc_fall": Metric("Gives away", "", 0.0, -1, None, "z.3f"),
     "utility": Metric(
-        "Of use for learning",
+        "ML utility",
         "How well a model that has learned from the synthetic rows predicts real ones (R² of a number, else area under the "
         "ROC curve); beside it, one that has learned from the real rows.",
         None, 1, (0.02, 0.1),
@@ -98,35 +98,42 @@ METRICS = {
     ),
     "copied_rows": Metric(
         "Copied rows",
-        "Share of the rows that equal a row of the real table. Short rows may be alike by chance: see how many further real "
-        "rows are.",
+        "Share of the rows that equal a row of the real table in every column. Short rows may be alike by chance: see how "
+        "many further real rows are.",
         None, -1, (0.005, 0.02), "z.2%",
     ),
+    "copied_cells": Metric(
+        "Copied single cells",
+        "Share of the rows whose cell holds what exactly one real row holds, such as a name or an e-mail address; of the "
+        "column that has most beyond what further real rows hold.",
+        0.0, -1, (0.001, 0.01), "z.2%",
+    ),
+    "triple_trends": Metric("Told by two others", "", 1.0, 1, (0.03, 0.1)),
     "nearest_neighbour_ratio": Metric(
-        "Rows that point at one real row",
+        "Nearest-neighbour distance ratio",
         "Distance to the nearest real row over that to the second nearest, where it is smallest: one row in twenty has less. "
         "0 points at one real row.",
         None, 1, (0.05, 0.15),
     ),
     "dcr_share": Metric(
-        "Nearer to what was learned from",
+        "Closer to training rows (DCR)",
         "Share of the synthetic rows that lie nearer to a row that was learned from than to one that was not. 0.5 says that "
-        "rows were not learned by heart, 1 that they were.",
+        "rows were not memorised, 1 that they were.",
         0.5, -1, (0.03, 0.1),
     ),
     "membership_auc": Metric(
-        "Attack on membership",
+        "Membership inference (AUC)",
         "How well somebody who has the synthetic table tells, by nearness, whether a row was learned from (area under the "
         "ROC curve). 0.5 is guessing.",
         0.5, -1, (0.03, 0.1),
     ),
     "membership_tpr": Metric(
-        "Rows that the attack finds",
+        "Members found (TPR)",
         "Share of the rows learned from that the attack finds, where it may be wrong on as few others as stands beside.",
         None, -1, None, "z.2%",
     ),
     "membership_tpr_low": Metric(
-        "The least of it that is certain",
+        "Members found, lower bound",
         "Lower end of the confidence interval of that share; beside it the upper end for the others. If it is above that, "
         "rows can be told.",
         None, -1, (0.0, 0.01), "z.2%",
@@ -134,19 +141,36 @@ METRICS = {
 }  # fmt: skip
 
 SECTIONS = {
-    "likeness": "How alike the tables are",
-    "use": "What the synthetic table can teach",
-    "validity": "What its rows hold",
-    "privacy": "What it gives away of single rows",
+    "likeness": "Fidelity: how alike the tables are",
+    "use": "Utility: what can be learned from it",
+    "validity": "Validity: what its rows hold",
+    "privacy": "Privacy: what it gives away of single rows",
 }
 
 
-def summary(figures: pd.DataFrame, target: Any) -> list[str]:
-    """Return what the figures say, a sentence or two each."""
-    whole = figures[~figures["section"].isin(["columns", "pairs"])]
+def summary(figures: pd.DataFrame, target: Any, shift: list | None) -> list[str]:
+    """Return what the figures say, a sentence or two each; first that the holdout differs, where it does."""
+    whole = figures[~figures["section"].isin(["columns", "pairs", "triples"])]
     found = {row.metric: (row.value, row.real) for row in whole.itertuples()}
-    sentences = [*_on_likeness(figures, found), *_on_use(found, target), *_on_privacy(found)]
+    sentences = [
+        *_on_holdout(shift),
+        *_on_likeness(figures, found),
+        *_on_triples(figures),
+        *_on_use(found, target),
+        *_on_privacy(figures, found, shift is not None),
+    ]
     return [sentence for sentence in sentences if sentence]
+
+
+def _on_holdout(shift):
+    if shift is not None:
+        named = f", most of all in {', '.join(map(_quoted, shift[:3]))}" if shift else ""
+        yield (
+            "The holdout is not a random part of the real rows: it differs from those that were learned from beyond "
+            f"chance{named}. What real rows reach is therefore not known, figures on copying and membership mean nothing, and "
+            "no grades are given. Split the table at random, for instance by sklearn.model_selection.train_test_split, and "
+            "fit again."
+        )
 
 
 def _on_likeness(figures, found):
@@ -154,14 +178,14 @@ def _on_likeness(figures, found):
     if not np.isnan(shapes[0]):
         worst = _worst(figures[figures["section"].eq("columns") & figures["metric"].eq("column_shapes")])
         yield (
-            f"Single columns are {shapes[0]:.1%} alike on average{_reach(shapes, '.1%')}; the worst is "
+            f"Single columns are {shapes[0]:.1%} alike on average{_reach(shapes, '.1%')}; furthest behind is "
             f"{_quoted(worst.column)} with {worst.value:.1%}{_reach((worst.value, worst.real), '.1%')}."
         )
     if not np.isnan(pairs[0]):
         worst = figures[figures["section"].eq("pairs")].iloc[0]
         yield (
             f"Columns that depend on each other do so {pairs[0]:.1%} alike on average{_reach(pairs, '.1%')}; of all pairs the "
-            f"worst is {_quoted(worst.column)} with {_quoted(worst.column_2)}, {worst.value:.1%}"
+            f"one furthest behind is {_quoted(worst.column)} with {_quoted(worst.column_2)}, {worst.value:.1%}"
             f"{_reach((worst.value, worst.real), '.1%')}."
         )
     auc, falls = found["c2st"], figures[figures["section"].eq("columns") & figures["metric"].eq("auc_fall")]
@@ -172,14 +196,26 @@ def _on_likeness(figures, found):
     )
 
 
+def _on_triples(figures):
+    triples = figures[figures["section"].eq("triples")]
+    if len(triples):
+        worst = triples.iloc[0]
+        if METRICS["triple_trends"].grade(worst.value, worst.real) != "good":
+            yield (
+                f"{_quoted(worst.column_2)} and {_quoted(worst.column_3)} tell {worst.real:.1%} of {_quoted(worst.column)} in "
+                f"real rows, but {worst.value:.1%} in synthetic ones: what ties these three columns is partly lost."
+            )
+
+
 def _worst(scores):
     """Return the row that lies furthest behind what real rows reach, or behind 1."""
     return scores.loc[(scores["real"].fillna(1.0) - scores["value"]).idxmax()]
 
 
 def _telling(value, real):
-    grade = METRICS["c2st"].grade(value, real)
-    return {"good": "hardly tells", "fair": "tells some", "poor": "easily tells"}[grade] + " synthetic rows from real ones"
+    grade, alone = (METRICS["c2st"].grade(value, reach) for reach in (real, np.nan))
+    told = {"good": "hardly tells", "fair": "tells some", "poor": "easily tells"}[alone] + " synthetic rows from real ones"
+    return told + (", as it tells real rows from each other" if alone != grade == "good" else "")
 
 
 def _on_use(found, target):
@@ -196,22 +232,32 @@ def _on_use(found, target):
     )
 
 
-def _on_privacy(found):
+def _on_privacy(figures, found, is_shifted):
     copied = found["copied_rows"]
     yield (
-        f"{copied[0]:.2%} of the synthetic rows are copies of real rows"
+        f"{copied[0]:.2%} of the synthetic rows are copies of real rows in all their columns"
         + ("." if np.isnan(copied[1]) else f"; of further real rows, which copy nothing, {copied[1]:.2%} are alike by chance.")
     )
-    if "dcr_share" in found:
+    cells = found["copied_cells"]
+    if cells[0] > 0 and not cells[0] <= cells[1]:
+        own = figures[figures["section"].eq("columns") & figures["metric"].eq("copied_cells")]
+        column = own.loc[own["value"].eq(cells[0]), "column"].iloc[0]
+        yield (
+            f"{cells[0]:.2%} of the synthetic rows hold a value of {_quoted(column)} that exactly one real row has"
+            f"{_reach(cells, '.2%', ', of further real rows ')}."
+        )
+    if is_shifted:
+        yield "Whether rows were memorised cannot be said with this holdout."
+    elif "dcr_share" in found:
         signs = [METRICS[name].grade(*found[name]) for name in ("dcr_share", "membership_auc", "membership_tpr_low")]
         known = [sign for sign in signs if sign]
         if known:
-            worst = max(known, key=GRADES.index)
+            worst = max([*known, METRICS["copied_cells"].grade(*cells) or "good"], key=GRADES.index)
             yield {
-                "good": "No sign that rows were learned by heart was found. That is no proof: only differential privacy is a "
+                "good": "No sign that rows were memorised was found. That is no proof: only differential privacy is a "
                 "guarantee.",
-                "fair": "There are slight signs that rows were learned by heart: look at the figures on privacy.",
-                "poor": "Rows were learned by heart, at least in part: the table tells of single real rows.",
+                "fair": "There are slight signs that rows were memorised: look at the figures on privacy.",
+                "poor": "Rows were memorised, at least in part: the table tells of single real rows.",
             }[worst]
     else:
         yield "Without a holdout it cannot be said what of this chance alone explains: pass further real rows as holdout."

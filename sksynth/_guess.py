@@ -1,0 +1,116 @@
+"""What a column of strings is: dates, a key, categories or text; and what is doubtful about it."""
+
+import pandas as pd
+
+from ._formats import DateFormat, distinct_texts, find_date_format
+from ._notes import Note
+from .fields import Category, Datetime, Field, Identifier, Text
+
+__all__ = ["FEW_VALUES", "MIN_UNIQUE", "guess_strings", "read_as_dates"]
+
+FEW_VALUES = 20  # a column of so few distinct strings is a category, however rare they are
+MAX_CATEGORIES = 10_000
+MAX_RARE = 0.2  # share of rows in values rarer than min_frequency up to which strings are a category
+MIN_UNIQUE = 20  # rows from which a column that is unique per row can be an identifier
+MAX_IDENTIFIER = 64  # characters
+ALIKE = 0.95  # share of an identifier's values that have one shape
+MIN_KEPT = 0.25  # share of rows in values that are kept, from which codes that repeat are a category
+MIN_REPEATS = 2.0  # rows of a code, on average, from which it repeats
+MIN_REPEATED = 0.2  # share of rows with a value that is in others too, from which text is doubtful
+CODE = r"(?=.*[0-9]|[^a-z]*$)\S{1,20}"  # without spaces, and with a digit or in capitals
+PHONE = r"[+0-9][0-9 ()./-]*"
+PAIR = r"-?\d+\.\d+([,;] ?| )-?\d+\.\d+"
+LOOKS = {
+    "dates": (
+        r"(?=.*\d{2})(\d{1,4}|[^\W\d]{3,9}\.?)([-/. ]|, )(\d{1,2}|[^\W\d]{3,9}\.?)([-/. ]|, )\d{1,4}(?!\d).*",
+        "X[{0!r}] = pd.to_datetime(X[{0!r}], format='mixed', utc=True)",
+    ),
+    "durations": (r"-?\d+:\d\d(:\d\d([.,]\d+)?)?", "X[{0!r}] = pd.to_timedelta(X[{0!r}])"),
+    "e-mail addresses": (r"[^@\s]+@[^@\s]+\.\w+", "schema={{{0!r}: fields.Identifier()}}"),
+    "numbers with a separator or unit": (
+        r"[-+(]?[^\w\s]? ?[-+]?\d+(,\d{3})*(\.\d+)? ?[^\d]{0,4}",
+        "X[{0!r}] = pd.to_numeric(X[{0!r}].str.replace(r'[^0-9.-]', '', regex=True))",
+    ),
+}
+"""How the values of columns look that are taken as text or keys: a pattern, and what to do about it."""
+
+
+def guess_strings(values: pd.Series, column: object, min_frequency: int) -> tuple[Field, list[Note]]:
+    """Return an empty field of the kind that fits strings best, and the notes on that choice.
+
+    Parameters
+    ----------
+    values : Series of str
+        None of them missing.
+    column : hashable
+    min_frequency : int
+    """
+    texts = distinct_texts(values)
+    dates = find_date_format(texts)
+    if dates is not None and dates.fits.all() and (dates.is_iso or len(texts) > FEW_VALUES):
+        return Datetime(format=dates.format), _order_notes(dates, column)
+    if _is_identifier(values):
+        return Identifier(), _look_notes(values, column, "a key")
+    counts = values.value_counts()
+    kept = counts[counts >= min_frequency]
+    rare = 1 - kept.sum() / max(len(values), 1)
+    if len(counts) <= FEW_VALUES or (rare <= MAX_RARE and len(kept) <= MAX_CATEGORIES):
+        return Category(), []
+    if 1 - rare >= MIN_KEPT and len(kept) <= MAX_CATEGORIES and _are_codes(values, len(texts)):
+        return Category(), []  # what folds has a note of its own
+    return Text(), _look_notes(values, column, "text") or _text_notes(values, len(texts), rare, min_frequency, column)
+
+
+def read_as_dates(column: object, format: str, reason: str, otherwise: str) -> Note:
+    """Return the note on a column that is read as dates, though it could be something else."""
+    return Note(column, f"read as dates written as {format}", reason, None, "", f"schema={{{column!r}: fields.{otherwise}}}")
+
+
+def _order_notes(dates: DateFormat, column):
+    if dates.other is None:
+        return []
+    reason = f"every value is a date written as {dates.other} too"
+    return [read_as_dates(column, dates.format, reason, f"Datetime(format={dates.other!r})")]
+
+
+def _is_identifier(values):
+    """Tell whether strings are a key: each occurs once, is short, has a digit and no space, and most have one shape.
+
+    Numbers of telephones have spaces.
+    """
+    if len(values) < MIN_UNIQUE or not values.is_unique:
+        return False
+    text = values.astype(object).str
+    shapes = text.replace(r"[A-Za-z0-9]+", "w", regex=True)
+    plain = (~text.contains(r"\s") | text.fullmatch(PHONE)) & text.contains("[0-9]")
+    alike = min(plain.mean(), shapes.value_counts(normalize=True).iloc[0])
+    return alike >= ALIKE and text.len().max() <= MAX_IDENTIFIER
+
+
+def _are_codes(values, n_distinct):
+    """Tell whether strings are codes that repeat: new ones, made of their parts, would be none."""
+    return len(values) >= MIN_REPEATS * n_distinct and values.astype(object).str.fullmatch(CODE).mean() >= ALIKE
+
+
+def _look_notes(values, column, taken_as):
+    """Return the note on strings that look like something which no field holds."""
+    text = values.astype(object).str
+    loss = "sampled values may be malformed" if taken_as == "text" else "what the values say: sampled ones are random"
+    if taken_as != "text" and text.fullmatch(PAIR).mean() >= ALIKE:
+        remedy = f"X = X.drop(columns=[{column!r}]).join(X[{column!r}].str.split('[,; ]+', expand=True).astype(float))"
+        return [Note(column, f"taken as {taken_as}", "its values look like pairs of numbers", None, loss, remedy)]
+    for look, (pattern, remedy) in LOOKS.items():
+        share = float(text.fullmatch(pattern).mean())
+        if share >= ALIKE and not (taken_as != "text" and look == "numbers with a separator or unit"):
+            reason = f"its values look like {look}"
+            return [Note(column, f"taken as {taken_as}", reason, share, loss, remedy.format(column))]
+    return []
+
+
+def _text_notes(values, n_distinct, rare, min_frequency, column):
+    """Return the note on texts of which many occur in several rows."""
+    if 1 - n_distinct / len(values) < MIN_REPEATED:
+        return []
+    reason = f"values repeat, but {rare:.0%} of the rows hold one that is in fewer than {min_frequency} rows"
+    remedy = f"schema={{{column!r}: fields.Category()}}, min_frequency=1"
+    return [Note(column, "taken as text", reason, rare, "sampled values may be none of the table's", remedy)]
