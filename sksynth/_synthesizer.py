@@ -128,7 +128,8 @@ class BatchLSTMSynthesizer(TableSampling):
         What every column is, as it was given or inferred; printable, editable, to and from JSON. Its `notes` are the
         decisions that are doubtful, of which fit warns once.
     history_ : DataFrame
-        One row per batch and epoch: batch, epoch, loss, accuracy, val_loss, val_accuracy, epsilon, delta, seconds, best.
+        One row per batch and epoch: batch, epoch, loss, accuracy, val_loss, val_accuracy, epsilon, delta, seconds, best, and
+        ended: in the last row of a batch why its training ended: "plan", "early stopping", "time", "interrupt" or "callback".
     epsilon_ : float
         Of the whole fit, all batches and all that was released before training; infinite without `epsilon`.
     delta_ : float
@@ -327,7 +328,7 @@ class BatchLSTMSynthesizer(TableSampling):
             if folder is not None:
                 synthesizer_files.begin_batch(model, job, folder)
             outcomes = self._run([model], [job], started)
-        self.interrupted_ = settle(outcomes)
+        self.interrupted_ = settle(outcomes, self.verbose)
         models = list(self.models_)
         models[batch] = outcomes[0].model
         return self._set_models(models)
@@ -385,7 +386,7 @@ class BatchLSTMSynthesizer(TableSampling):
                 models = [outcome.model for outcome in outcomes]
             finally:
                 self.history_ = _join_histories(models)
-        self.interrupted_ = settle(outcomes)
+        self.interrupted_ = settle(outcomes, self.verbose)
         return self._set_models(models)
 
     def _folder(self) -> Folder | None:
@@ -457,7 +458,7 @@ class BatchLSTMSynthesizer(TableSampling):
         for batch, job in enumerate(jobs):
             job.batch = batch
         outcomes = self._run(models, jobs, started)
-        self.interrupted_ = settle(outcomes)
+        self.interrupted_ = settle(outcomes, self.verbose)
         return self._set_models([outcome.model for outcome in outcomes])
 
     def _new_clusterer(self) -> ColumnClusterer:

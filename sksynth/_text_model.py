@@ -135,7 +135,8 @@ class LSTMTextModel(TextSampling):
         The fitted clone of `tokenizer`.
     history_ : DataFrame
         One row per epoch: batch, epoch, loss and val_loss (nats per record), accuracy and val_accuracy (share of tokens
-        foreseen), epsilon, delta, seconds, best.
+        foreseen), epsilon, delta, seconds, best, and
+        ended: in the last row of a batch why its training ended: "plan", "early stopping", "time", "interrupt" or "callback".
     training_ : dict
         Every setting with the value that was used.
     epsilon_ : float
@@ -362,7 +363,7 @@ class LSTMTextModel(TextSampling):
             except BaseException:
                 self.__dict__.pop("_weights", None)
                 raise
-        self.interrupted_ = settle([Outcome(self, None, watch.asked)])
+        self.interrupted_ = settle([Outcome(self, None, watch.asked)], self.verbose)
         if job.plan is not None:
             note_steps(self.privacy_ledger_, [self])
         return self

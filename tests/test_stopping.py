@@ -9,13 +9,14 @@ import tempfile
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 
 from sksynth import ColumnClusterer, LSTMTextModel
-from sksynth._training._history import ending
+from sksynth._training._history import summary
 from sksynth._training._watch import INTERRUPTED, Watch, shared_board, shares_of_time
 
 ENDLESS = 100_000  # epochs: minutes or hours
@@ -58,34 +59,36 @@ def test_the_best_epoch_is_told_by_the_figure_of_choice(make, table, monitor):
 
 
 ENDS = {
-    "the planned epochs are over": {"epochs": 2, "early_stopping": False},
-    "loss was no better for 2 epochs": {"epochs": 30, "early_stopping": True, "patience": 2, "min_delta": 100.0},
-    "its time was over": {"epochs": 5, "max_time": 1e-9},
+    "plan": {"epochs": 2, "early_stopping": False},
+    "early stopping": {"epochs": 30, "early_stopping": True, "patience": 2, "min_delta": 100.0},
+    "time": {"epochs": 5, "max_time": 1e-9},
+    "callback": {"epochs": 5, "callbacks": [lambda state: state.stop()]},
 }
 
 
 @pytest.mark.parametrize("why", ENDS)
-def test_the_log_says_why_training_ended(template, table, caplog, why):
-    """A line at the end of a fit says why it ended: the plan is over, early stopping, or the time."""
-    model = template(monitor="loss", **ENDS[why])
+def test_the_history_says_why_training_ended(template, table, caplog, capsys, why):
+    """The last row of `history_`, a line of the log and, if verbose, of standard error say why training ended."""
     with caplog.at_level("INFO", logger="sksynth"):
-        model.fit(table)
+        history = template(monitor="loss", verbose=1, **ENDS[why]).fit(table).history_
     (line,) = [record.getMessage() for record in caplog.records if "training ended" in record.getMessage()]
 
-    assert why in line
+    assert [""] * (len(history) - 1) + [why] == history["ended"].tolist()
+    assert line.startswith(f"training ended: {why} (1 batch)")
+    assert line in capsys.readouterr().err.splitlines()
 
 
-def test_the_end_says_whether_the_loss_still_fell():
-    """Where the loss fell to the last epoch, the line names by how much and the parameter; where it did not, neither."""
-    settings = {"monitor": "val_loss", "patience": 4}
+def test_the_last_line_says_where_losses_still_fell():
+    """The line names the batches, how fast their losses fell to the last epoch, and what to set; not where none fell."""
 
-    def records(*losses):
-        best = int(np.argmin(losses))
-        return [{"loss": loss, "val_loss": loss, "best": place == best} for place, loss in enumerate(losses)]
+    def history(ended, *losses):
+        return pd.DataFrame({"val_loss": losses, "loss": losses, "ended": [""] * (len(losses) - 1) + [ended]})
 
-    assert ending(records(9.0, 7.0, 6.0), settings, 3).endswith("val_loss still fell by 1.50 nats an epoch: set epochs=6")
-    assert ending(records(9.0, 7.0), settings, 3, "its time was over").endswith("allow more time")
-    assert ending(records(6.0, 6.0, 6.0), settings, 3).endswith("the planned epochs are over")
+    falling, still = history("plan", 9.0, 7.0, 6.0), history("plan", 6.0, 6.0, 6.0)
+    assert summary([still, still]) == "training ended: plan (2 batches)"
+    assert summary([still, falling]).endswith("in 1 batch, by up to 1.50 nats a row and epoch: set LSTMTextModel(epochs=6)")
+    assert summary([history("time", 9.0, 7.0)]).endswith("give it more time")
+    assert summary([history("early stopping", 9.0, 5.0, 5.5, 5.6)]) == "training ended: early stopping (1 batch)"
 
 
 def test_training_rows_can_be_watched(make, table):

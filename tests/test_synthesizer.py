@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sksynth import ColumnClusterer
 from sksynth.fields import Schema
 
-HISTORY = ["batch", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "epsilon", "delta", "seconds", "best"]
+HISTORY = ["batch", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "epsilon", "delta", "seconds", "best", "ended"]
 
 
 N = 120

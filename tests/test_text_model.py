@@ -275,6 +275,6 @@ def test_one_bar_shows_the_epochs(capsys):
     LSTMTextModel(**TINY | {"epochs": 3}, verbose=1).fit(LINES)
     out, err = capsys.readouterr()
 
-    assert ("", 1) == (out, err.count("\n"))
+    assert ("", 2) == (out, err.count("\n"))
     assert "fit: 100%" in err
     assert "| 3/3 [" in err

@@ -3,6 +3,7 @@
 import copy
 import logging
 import pickle
+import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
@@ -14,7 +15,7 @@ import numpy as np
 from .._validation import warn
 from ._checkpoints import ORPHAN_SECONDS, Folder
 from ._defaults import choose_settings
-from ._history import ending, history_frame
+from ._history import CALLBACK, EARLY, INTERRUPT, PLAN, TIME, history_frame, summary
 from ._progress import progress_bar
 from ._watch import FAILED, INTERRUPTED, Watch, shared_board
 
@@ -156,25 +157,25 @@ def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> No
     )  # fmt: skip
     try:
         weights = _weights(model, job, run, watch)
+        if run.records:
+            run.records[-1]["ended"] = _why_ended(run, model.training_, watch)
     finally:
         past = [record | {"best": record["best"] and not run.records} for record in job.past]
         model.history_ = history_frame([*past, *run.records])
         core.release(model.callbacks_)
         model._n_steps = run.n_steps
-    logger.info(
-        "batch %d: %s",
-        job.batch,
-        ending(run.records, model.training_, run.planned or model.training_["epochs"], _stopped(watch, run)),
-    )
     if weights is not None:
         model._weights = core.fitted_to(weights, model.tokenizer_.grammar_)
 
 
-def _stopped(watch, run):
-    """Return what ended a run from outside; nothing where it came to its end."""
-    if run.finished:
-        return ""
-    return "it was interrupted" if watch.asked else "its time was over"
+def _why_ended(run, settings, watch):
+    """Return why a run ended, as `history_` says it."""
+    if not run.finished:
+        return INTERRUPT if watch.asked else TIME
+    if len(run.records) >= (run.planned or settings["epochs"]):
+        return PLAN
+    waited = len(run.records) - 1 - max(place for place, record in enumerate(run.records) if record["best"])
+    return EARLY if settings["patience"] is not None and waited >= settings["patience"] else CALLBACK
 
 
 def _weights(model, job, run, watch):
@@ -247,8 +248,14 @@ class _Teller:
             listener(state)
 
 
-def settle(outcomes: Sequence[Outcome]) -> bool:
-    """Raise what ended a fit before all models could sample; return whether it was interrupted after that.
+def settle(outcomes: Sequence[Outcome], verbose: int = 0) -> bool:
+    """Raise what ended a fit before all models could sample; say why it ended; return whether it was interrupted after that.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    verbose : int, default=0
+        Whether to say it on standard error too, not in the log alone.
 
     Raises
     ------
@@ -262,6 +269,11 @@ def settle(outcomes: Sequence[Outcome]) -> bool:
             raise outcome.error
     if not all(outcome.trained for outcome in outcomes):
         raise KeyboardInterrupt("before every batch had trained; what was learned until then is in history_")
+    histories = [outcome.model.history_ for outcome in outcomes if len(outcome.model.history_)]
+    if histories:
+        logger.info(summary(histories))
+        if verbose:
+            print(summary(histories), file=sys.stderr)
     interrupted = any(outcome.asked == INTERRUPTED for outcome in outcomes)
     if interrupted:
         warn(
