@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
 from ._chain import NOTHING, Chain, Way, evidence_of
-from ._private import statement_of
+from ._private import statement_of, warn_of_epsilon
 from ._sampling import Choice, Tally, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
 from ._training._progress import watch_rows
@@ -183,6 +183,7 @@ class GenerativeModel(BaseEstimator):
     def _set_privacy(self, ledger: Ledger, facts: Any) -> None:
         """Say what a private fit spends; `facts` tell what was public of its rows, see `_private.statement_of`."""
         self.epsilon_, self.delta_ = ledger.epsilon(), ledger.delta
+        warn_of_epsilon(self.epsilon, self.epsilon_)
         self.privacy_ledger_, self.privacy_statement_ = ledger.to_frame(), statement_of(ledger, self.epsilon_, facts)
 
     def __sklearn_is_fitted__(self) -> bool:
