@@ -6,6 +6,8 @@ from pandas.api import types
 
 from . import _times, _values
 from ._formats import distinct_texts, find_date_format
+from ._pattern import Pattern, integer_parts
+from ._state import reading
 from ._values import positions_of, typed_counts, typed_key
 
 LABEL = "other"  # of the values of a column in which every one is rare
@@ -239,9 +241,27 @@ def _strings(values, column):
 
 def complete_identifier(field, values, column, min_frequency):
     """Return the field with its dtype; the pattern is the tokenizer's to learn."""
-    if not types.is_integer_dtype(values.dtype) and not types.is_float_dtype(values.dtype):
-        _strings(values, column)
+    numeric = types.is_integer_dtype(values.dtype) or types.is_float_dtype(values.dtype)
+    present = values.dropna() if numeric else _strings(values, column)
+    if field.pattern is not None and field.n_folded is None:
+        with reading(f"column {column!r}"):
+            _check_pattern(field.pattern, present, numeric)
     return field.replace(dtype=field.dtype or dtype_name(values.dtype), n_folded=field.n_folded or 0)
+
+
+def _check_pattern(pattern, present, numeric):
+    """Refuse a pattern that was given and does not fit every value; of numbers that are no keys the codec tells."""
+    if numeric:
+        if integer_parts(pattern) is None or (types.is_float_dtype(present.dtype) and (present % 1 != 0).any()):
+            return
+        present = present.map(lambda number: str(int(number))).astype(object)
+    fits = present.str.fullmatch(pattern if numeric else Pattern.parse(pattern).expression).to_numpy(bool)
+    if not fits.all():
+        raise ValueError(
+            f"{int((~fits).sum())} of {len(fits)} values do not fit the pattern {pattern!r}, such as "
+            f"{present.iloc[int(fits.argmin())]!r}; change the pattern, or have it learned, as in "
+            "fields.Identifier()"
+        )
 
 
 COMPLETE = {

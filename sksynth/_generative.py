@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
 from ._chain import NOTHING, Chain, Way, evidence_of
-from ._private import statement_of
+from ._private import statement_of, warn_of_epsilon
 from ._sampling import Choice, Tally, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
 from ._training._progress import watch_rows
@@ -45,6 +45,13 @@ class GenerativeModel(BaseEstimator):
             return NOTHING
         self._check_any_order("given")
         return evidence_of(self._chain(), given, temperature)
+
+    def _n_most(self, n_samples: int, given: Any = None, identifiers_from: int | None = None) -> int | None:
+        """Return how many records identifiers allow to draw, None for any number; refuse to draw more."""
+        first, known = identifiers_from or 0, () if given is None else set(given)
+        checks = [getattr(part.tokenizer, "check_fresh", None) for part in self._chain().parts]
+        most = [n_most for n_most in (check(n_samples + first, known) for check in checks if check) if n_most is not None]
+        return min(most) - first if most else None
 
     def _check_any_order(self, name: str) -> None:
         """Refuse what needs columns to be read in any order where they cannot be; `name` opens the message."""
@@ -193,6 +200,7 @@ class GenerativeModel(BaseEstimator):
     def _set_privacy(self, ledger: Ledger, facts: Any) -> None:
         """Say what a private fit spends; `facts` tell what was public of its rows, see `_private.statement_of`."""
         self.epsilon_, self.delta_ = ledger.epsilon(), ledger.delta
+        warn_of_epsilon(self.epsilon, self.epsilon_)
         self.privacy_ledger_, self.privacy_statement_ = ledger.to_frame(), statement_of(ledger, self.epsilon_, facts)
 
     def __sklearn_is_fitted__(self) -> bool:

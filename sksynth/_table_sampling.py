@@ -1,6 +1,7 @@
 """What a fitted `BatchLSTMSynthesizer` does with its models: sampling and scoring."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ._sampling import (
     check_draw,
     check_exclusion,
     check_given,
+    check_identifiers_from,
     check_validator,
     choosing,
     read_given,
@@ -42,6 +44,7 @@ class TableSampling(GenerativeModel):
         max_invalid: int = 1_000,
         exclude: Any = None,
         exclude_longer_than: int = 30,
+        identifiers_from: int | None = None,
         random_state: Any = None,
     ) -> Any:
         """Draw new rows.
@@ -67,6 +70,11 @@ class TableSampling(GenerativeModel):
             column are drawn anew. Not with `epsilon`, which it would undo.
         exclude_longer_than : int, default=30
             Characters that a text of `exclude` may have and be repeated all the same.
+        identifiers_from : int, default=None
+            Row r gets the identifiers number ``identifiers_from + r`` of an order that is the same whatever the seed, so that
+            samples of stretches that do not overlap share none: ``sample(1000, identifiers_from=0)`` and
+            ``sample(1000, identifiers_from=1000)``. None: each seed has an order of its own, and two samples may share some.
+            Not with `validator` or `exclude`.
         random_state : int, RandomState, Generator or None, default=None
             The rows of ``sample(n)`` are the first n of ``sample(m)`` for the same seed.
 
@@ -87,7 +95,9 @@ class TableSampling(GenerativeModel):
         """
         check_is_fitted(self)
         n_samples = n_wanted(n_samples, given)
-        way, choice = self._how(n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than)
+        way, choice = self._how(
+            n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than, identifiers_from
+        )
         rows = self._sampled(n_samples, seed_sequence(random_state), way, choice)
         return with_index_of(given, rows)
 
@@ -102,6 +112,7 @@ class TableSampling(GenerativeModel):
         max_invalid: int = 1_000,
         exclude: Any = None,
         exclude_longer_than: int = 30,
+        identifiers_from: int | None = None,
         random_state: Any = None,
     ) -> Iterator[Any]:
         """Draw new rows a chunk at a time: the rows of ``sample(n_samples)`` in memory that does not grow with them.
@@ -113,7 +124,7 @@ class TableSampling(GenerativeModel):
             Rows per chunk; the last may have fewer. The rows do not depend on it.
         given
             See `sample`; the index of a frame is not kept.
-        temperature, validator, max_invalid, exclude, exclude_longer_than, random_state
+        temperature, validator, max_invalid, exclude, exclude_longer_than, identifiers_from, random_state
             See `sample`.
 
         Returns
@@ -131,7 +142,9 @@ class TableSampling(GenerativeModel):
         check_is_fitted(self)
         n_samples = n_wanted(n_samples, given)
         check_draw(chunk_size, temperature, name="chunk_size")
-        way, choice = self._how(n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than)
+        way, choice = self._how(
+            n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than, identifiers_from
+        )
         return self._chunks(n_samples, chunk_size, seed_sequence(random_state), way, choice)
 
     def sample_to(
@@ -146,6 +159,7 @@ class TableSampling(GenerativeModel):
         max_invalid: int = 1_000,
         exclude: Any = None,
         exclude_longer_than: int = 30,
+        identifiers_from: int | None = None,
         random_state: Any = None,
         overwrite: bool = False,
     ) -> None:
@@ -165,7 +179,7 @@ class TableSampling(GenerativeModel):
             Rows, about, that are held in memory and written together: a row group of Parquet. The rows do not depend on it.
         given
             See `sample`; the index of a frame is not kept.
-        temperature, validator, max_invalid, exclude, exclude_longer_than
+        temperature, validator, max_invalid, exclude, exclude_longer_than, identifiers_from
             See `sample`. A call that goes on may have another `max_invalid`; what a validator does is taken to be the same
             if it has the same name.
         random_state : int, RandomState, Generator or None, default=None
@@ -196,12 +210,15 @@ class TableSampling(GenerativeModel):
         check_is_fitted(self)
         n_samples = n_wanted(n_samples, given)
         check_draw(chunk_size, temperature, name="chunk_size")
-        way, choice = self._how(n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than)
+        way, choice = self._how(
+            n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than, identifiers_from
+        )
         if not isinstance(overwrite, bool):
             raise TypeError(f"overwrite must be True or False, got {overwrite!r}")
         settings = settings_of(
             self._to_files(), given, validator, exclude,
             n_samples=int(n_samples), temperature=float(temperature), exclude_longer_than=int(exclude_longer_than),
+            identifiers_from=None if identifiers_from is None else int(identifiers_from),
         )  # fmt: skip
         with restored(self._restored):
             write_rows(
@@ -209,19 +226,17 @@ class TableSampling(GenerativeModel):
                 seed_sequence(random_state), chunk_size=chunk_size, any_seed=random_state is None, overwrite=overwrite,
             )  # fmt: skip
 
-    def _how(self, n_samples, given, temperature, validator, max_invalid, exclude, exclude_longer_than):
+    def _how(self, n_samples, given, temperature, validator, max_invalid, exclude, longer_than, identifiers_from):
         """Return how rows are drawn and which are taken, once all arguments are what they may be."""
-        way = self._way(n_samples, given, temperature, choosing(validator, exclude))
-        return way, self._choice(validator, max_invalid, exclude, exclude_longer_than)
-
-    def _way(self, n_samples, given, temperature, chosen_by):
-        """Return how rows are drawn, once all arguments are what they may be."""
-        given = None if given is None else read_given(given)
+        given, chosen_by = None if given is None else read_given(given), choosing(validator, exclude)
         check_draw(n_samples, temperature)
         check_given(given, n_samples, chosen_by)
+        check_identifiers_from(identifiers_from, chosen_by)
+        choice = self._choice(validator, max_invalid, exclude, longer_than)
+        choice = replace(choice, n_most=self._n_most(n_samples, given, identifiers_from))
         from .core import Draw
 
-        return Way(Draw(temperature), self._evidence(given, temperature))
+        return Way(Draw(temperature), self._evidence(given, temperature), identifiers_from), choice
 
     def _choice(self, validator: Any, max_invalid: Any, exclude: Any, longer_than: Any) -> Choice:
         """Return which rows are taken, once all arguments are what they may be."""
@@ -379,6 +394,7 @@ def _filled(chain, frame, tokens, conditions, seed):
         return frame.copy()
     known = {column: ~missing[column].to_numpy() for column in tokens}
     ids = imputed(chain, tokens, known, len(frame), seed, conditions)
+    chain.check_drawn(ids, {column: ~missing[column].to_numpy() for column in frame.columns})
     drawn = dict(chain.decode(ids).set_axis(frame.index).items())
     drawn |= {column: condition.put_into(drawn[column]) for column, condition in conditions.items()}
     return pd.concat([filled(frame[column], missing[column], drawn[column]) for column in frame.columns], axis=1)

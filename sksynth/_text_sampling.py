@@ -1,6 +1,7 @@
 """What a fitted `LSTMTextModel` does with its network: sampling and scoring."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,7 @@ class TextSampling(GenerativeModel):
         prefixes, n_samples = _prefixes_and_number(prefix, n_samples, given)
         way = self._way(n_samples, given, prefixes, temperature, top_k, top_p, max_length, choosing(validator, exclude))
         choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
+        choice = replace(choice, n_most=self._n_most(n_samples, given))
         return with_index_of(given, self._sampled(n_samples, seed_sequence(random_state), way, choice))
 
     def sample_iter(
@@ -154,6 +156,7 @@ class TextSampling(GenerativeModel):
             check_draw(chunk_size, temperature, name="chunk_size")
         way = self._way(n_samples, given, prefixes, temperature, top_k, top_p, max_length, choosing(validator, exclude))
         choice = self._choice(validator, max_invalid, exclude, exclude_longer_than)
+        choice = replace(choice, n_most=self._n_most(n_samples, given))
         by_line = chunk_size is None and self._container is None
         chunks = self._chunks(n_samples, 1 if by_line else chunk_size, seed_sequence(random_state), way, choice)
         return (line for chunk in chunks for line in chunk) if by_line else chunks

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ._interval import Interval
 from ._notes import Note, Notes
+from ._pattern import check_pattern
 from ._plain import from_plain, to_plain
 from ._state import expect, reading
 
@@ -341,18 +342,46 @@ class Text(Field):
 
 @dataclass(frozen=True)
 class Identifier(Field):
-    """A value of its own in every row: a key. Its values are not learned; sampled ones are fresh, of the same pattern.
+    r"""A value of its own in every row: a key. Its values are not learned; sampled ones are fresh, of the same pattern.
 
     Parameters
     ----------
     pattern : str, optional
-        Such as ``"CUST-[0-9]{6}"``. None: the tokenizer learns it from the data.
+        Such as ``"CUST-[0-9]{6}"``; every value of the data has to fit it. None: the tokenizer learns it from the data.
     nullable, dtype, n_folded
         See `Field`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `pattern` is not written as below.
+
+    Notes
+    -----
+    Patterns are a small part of regular expressions, in which every value is spelled in one way only:
+
+    - literal text, with a backslash before any of ``\ . ^ $ * + ? { } [ ] ( ) |``;
+    - classes of characters and how many of them: ``[0-9]{6}``, ``[a-z]{2,5}``, ``[0-9A-F]``;
+    - choices of literal texts, none of which begins with another: ``(DE|AT|CH)``.
+
+    There are no ``*``, ``+``, ``?``, ``.``, anchors, shorthands such as ``\d``, or groups within groups. At least one part
+    is a class. A class of variable length is not followed by one of its own characters.
+
+    Of columns of whole numbers patterns are digits, followed by a class of them: ``[0-9]{5}`` (five digits, the first of which
+    is not 0), ``978[0-9]{10}``, ``[3-5][0-9]{4}``, ``[0-9]{1,6}``, and with a sign ``-?[0-9]{1,6}``.
+
+    Examples
+    --------
+    >>> Identifier("(CUST|VIP)-[0-9]{6}").describe_domain()
+    "(CUST|VIP)-[0-9]{6}, unique, none of the data's"
     """
 
     kind: ClassVar[str] = "identifier"
     pattern: str | None = None
+
+    def __post_init__(self):
+        if self.pattern is not None:
+            check_pattern(self.pattern)
 
     def describe_domain(self) -> str:
         """Return the pattern."""

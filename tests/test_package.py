@@ -18,7 +18,9 @@ FLOOR = {
     "_formats", "_grammar", "_interval", "_memory_map", "_notes", "_plain", "_random", "_sampling", "_sources", "_state",
     "_times", "_validation", "_values",
 }  # fmt: skip
-PARTS = {"_association": "_clusterer"} | dict.fromkeys(("_admit", "_complete", "_doubts", "_guess", "_infer"), "fields")
+PARTS = {"_association": "_clusterer"} | dict.fromkeys(
+    ("_admit", "_complete", "_doubts", "_guess", "_infer", "_pattern"), "fields"
+)
 BELOW = {"core", "fields", "persistence", "privacy", "tokenizers", *FLOOR}
 USES = {
     "__init__": set(),

@@ -1,5 +1,7 @@
 """What guards the guarantee: sensitivity against the noise that is entered, the noise itself, and who is drawn."""
 
+import re
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -16,7 +18,8 @@ from sksynth._private._clusters import coarse_codes
 from sksynth._private._histogram import n_levels
 from sksynth._private._schema import cell_by_cell
 from sksynth.core import _dp_sgd
-from sksynth.privacy import Ledger, _mechanisms
+from sksynth.privacy import Ledger, _mechanisms, calibrate_noise_multiplier, compute_epsilon, gaussian_event
+from sksynth.privacy._accounting import gaussian_noise
 
 N = 600
 SAFE = 1e-9  # of a test of chance to fail without a fault
@@ -439,3 +442,63 @@ def test_a_fit_resumes_with_the_cells_it_read(tmp_path):
     synthesizer.fit(table)
     again = clone(synthesizer).fit(table)
     assert again.sample(10, random_state=0).equals(synthesizer.sample(10, random_state=0))
+
+
+# Budgets of unusual size
+
+
+@pytest.mark.parametrize("model", [(0.02, 0.1, 20), (1e-3, 0.1, 20), (1e-160, 0.1, 20)])
+def test_little_noise_is_accounted_for_in_bounded_memory(model):
+    """Epsilon of next to no noise is at least that of more, and never more than what composition without sampling gives."""
+    tracemalloc.start()
+    spent = compute_epsilon(*model, 1e-6)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 500 * 2**20
+    assert spent > 100
+    noise, _, n_steps = model
+    with np.errstate(over="ignore"):
+        rho = n_steps * 0.5 / np.float64(noise) ** 2
+    assert spent <= rho + 2 * np.sqrt(rho * np.log(1e6))
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-9])
+def test_too_small_an_epsilon_is_refused(epsilon):
+    """The message names epsilon and the remedy, before any row is read."""
+    with pytest.raises(ValueError, match=f"epsilon={epsilon:g} is too small.*raise epsilon to 0.002, or give fields"):
+        release(pd.DataFrame({"flag": [True, False]}), "private", Ledger(1e-6), epsilon)
+
+
+def test_a_small_epsilon_is_calibrated_for():
+    """A thousandth of epsilon, some of it spent before, has its noise."""
+    before = [gaussian_event(3 * gaussian_noise(1e-3, 1e-6))]
+    noise = calibrate_noise_multiplier(1e-3, 1e-6, 0.2, 5, before=before)
+    assert compute_epsilon(noise, 0.2, 5, 1e-6, before=before) <= 1e-3
+
+
+@pytest.mark.parametrize("epsilon", [150.0, 1e5, 1e300])
+def test_an_epsilon_that_promises_nothing_is_warned_of(epsilon, monkeypatch):
+    """Beyond what the least noise spends, the warning says what is really spent, and so does epsilon_."""
+    table = pd.DataFrame({"flag": np.arange(N) % 3 == 0})
+    model = LSTMTextModel(embedding_dim=4, rnn_units=4, epochs=1, batch_size=64)
+    monkeypatch.setattr(BatchLSTMSynthesizer, "_run", lambda *args: (_ for _ in ()).throw(Ended))
+    synthesizer = BatchLSTMSynthesizer(text_model=model, schema={"flag": fields.Boolean()}, epsilon=epsilon)
+    with pytest.warns(UserWarning, match=f"epsilon={re.escape(f'{epsilon:g}')} is asked for") as caught, pytest.raises(Ended):
+        synthesizer.fit(table)
+    assert 10 < synthesizer.epsilon_ < 150
+    assert len(caught) == 1
+    assert f"{synthesizer.epsilon_:.4g} is spent, with the least noise multiplier there is, 0.2" in str(caught[0].message)
+
+
+def test_a_private_fit_has_no_notes():
+    """Of doubtful columns, an index, a group and a time nothing is noted, and nothing is warned of."""
+    table = people()[["age", "city"]].set_index(pd.date_range("2020-01-01", periods=N, name="when"))
+    table["words"] = pd.Series(["1", "2", "n/a"] * (N // 3), index=table.index, dtype=object)
+    model = LSTMTextModel(embedding_dim=4, rnn_units=4, epochs=1, batch_size=64)
+    schema = {"age": fields.Number(0, 30), "city": fields.Category(["Ulm"]), "words": fields.Text(max_length=1, alphabet="1")}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = BatchLSTMSynthesizer(text_model=model, schema=schema, epsilon=20.0).fit(table)
+    assert len(fitted.schema_.notes) == 0
+    assert all(len(model.tokenizer_.schema_.notes) == 0 for model in fitted.models_)
+    assert [one for one in caught if "noise drowns" not in str(one.message)] == []

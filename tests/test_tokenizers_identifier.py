@@ -11,17 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sksynth._grammar import MISSING, OTHER
+from sksynth._pattern import Choice, Class, Pattern
 from sksynth.fields import Identifier
 from sksynth.tokenizers._identifier import PRESENT, IdentifierCodec, example_identifier
-from sksynth.tokenizers._pattern import Choice, Class, Pattern
 from sksynth.tokenizers._pattern_learning import learn_pattern
 from sksynth.tokenizers._permutation import permute
 from sksynth.tokenizers._ranking import IntegerSpace, StringSpace, longest_tail
 
 RNG = np.random.default_rng(0)
+DOMAINS = ("example.com", "mail.example.org")
 UUIDS = [str(uuid.UUID(bytes=RNG.bytes(16), version=4)) for _ in range(400)]
 CUSTOMERS = [f"CUST-{number:06d}" for number in range(1, 401)]
 INVOICES = [f"{('INV', 'ORDER')[number % 2]}/202{number % 3}/{number}" for number in range(1, 400)]
+MAILS = [f"{('ann', 'bob')[number % 2]}.{number}@{DOMAINS[number // 7 % 2]}" for number in range(1, 401)]
+MAILS_OF_TWO_SHAPES = r"[.0-9a-z]{5,7}@(example\.com|mail\.example\.org)"
 UUID4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
@@ -56,6 +59,13 @@ def round_trip(codec, values):
         ([f"{'abcdefgh'[number % 5 :]}{number:02d}" for number in range(1, 80)], "[a-z]{4,8}[0-9]{2}"),
         ([f"{number}" for number in range(10000, 10400)], "[1-9][0-9]{4}"),
         ([f"{number}AB{number % 90 + 1}x" for number in range(100, 500)], "[1-9][0-9]{2}AB[1-9][0-9]{0,1}x"),
+        ([f"030{number:07d}" for number in range(0, 10**7, 24_001)], "030[0-9]{7}"),
+        ([f"+4930{number:07d}" for number in range(0, 10**7, 24_001)], "\\+4930[0-9]{7}"),
+        ([f"97{8 + number % 2}{number:010d}" for number in range(0, 10**10, 24_000_001)], "97[89][0-9]{10}"),
+        ([f"030{number:07d}"[: 8 + number % 3] for number in range(0, 10**7, 24_001)], "030[0-9]{5,7}"),
+        ([f"srv{number:06x}" for number in range(0, 16**6, 40_009)], "srv[0-9a-f]{6}"),
+        (MAILS, r"(ann|bob)\.[1-9][0-9]{0,2}@(example\.com|mail\.example\.org)"),
+        ([mail.replace(".", "", index % 2) for index, mail in enumerate(MAILS)], MAILS_OF_TWO_SHAPES),
     ],
 )
 def test_patterns_are_learned(texts, pattern):
@@ -166,18 +176,22 @@ def test_ranks_count_the_values():
         ("CUST", "got no class"),
         ("", "got no class"),
         ("[a-z]{0,99}", "more than 2\\*\\*59 values"),
+        ("(151|17[0-2])", r"option '17\[0-2\]'.*\(170\|171\|172\)"),
+        (r"\d{6}", r"got \\d, .*\[0-9\]"),
+        (r"ID[\w]{3}", r"got \\w, .*\[0-9A-Z_a-z\]"),
+        ("^[0-9]{3}$", "fields.Identifier for how patterns are written"),
     ],
 )
 def test_what_is_no_pattern_is_refused(pattern, message):
-    """A bad or ambiguous pattern is a ValueError with the column, the place and the remedy."""
-    with pytest.raises(ValueError, match=rf"column 'key': pattern.*{message}"):
-        fit(["a"], pattern)
+    """A bad or ambiguous pattern is a ValueError with the place and the remedy, when the field is made."""
+    with pytest.raises(ValueError, match=rf"pattern.*{message}"):
+        Identifier(pattern)
 
 
 def test_patterns_are_text():
     """A pattern that is no string is a TypeError."""
     with pytest.raises(TypeError, match="got 6, expected text"):
-        Pattern.parse(6)
+        Identifier(6)
 
 
 # --- values ---------------------------------------------------------------------------------------------------------------
@@ -219,6 +233,19 @@ def test_the_longest_tail_is_the_longest_that_can_be_ranked(n_characters):
     assert n_texts[1] >= 2**59 or tail == 64
 
 
+@pytest.mark.parametrize(("first", "last", "low", "high", "n"), [(12, 12, 1, 2, 110), (1, 3, 1, 1, 30), (9, 9, 2, 2, 100)])
+def test_integers_of_one_beginning_are_ranked(first, last, low, high, n):
+    """Integers that begin with some digits are counted without a gap, those with more digits behind them."""
+    space = IntegerSpace(low, high, False, 2**31 - 1, first, last)
+    assert space.ends[0] == n
+    values = space.values(np.arange(space.ends[1], dtype=np.uint64)[:, None])
+    assert all(first <= int(str(value)[: len(str(first))]) <= last for value in values)
+    assert len(set(values.tolist())) == space.ends[1]
+    ranks, known = space.ranks(values)
+    assert known.all() and ranks[:, 0].tolist() == list(range(space.ends[1]))
+    assert not space.ranks(np.array([0, first - 1, (last + 1) * 10**low, -5]))[1].any()
+
+
 @pytest.mark.parametrize(("low", "high", "signed", "largest"), [(1, 2, False, 127), (1, 1, True, 127), (2, 2, False, 255)])
 def test_integer_ranks_count_the_integers(low, high, signed, largest):
     """A small integer space is enumerated: every integer once, widened up to the largest of the dtype."""
@@ -239,6 +266,10 @@ def test_integer_ranks_count_the_integers(low, high, signed, largest):
         (range(-20, 20), "-?[0-9]{1,2}"),
         ([*range(100, 300), 7], "[0-9]{3}"),
         ([1, 2], "[0-9]{1,9}"),
+        (range(300_000, 400_000, 700), "3[0-9]{5}"),
+        (range(300_000, 600_000, 1900), "[3-5][0-9]{5}"),
+        (range(9_780_000_000_000, 9_790_000_000_000, 50_000_001), "978[0-9]{10}"),
+        ([*range(-99, 99, 2)], "-?[0-9]{1,2}"),
     ],
 )
 def test_integer_patterns_are_learned(values, pattern):
@@ -343,8 +374,12 @@ def test_exhausted_space_is_an_error(codec):
     """Where no fresh value is left, the error names the column, the number there is and the remedy."""
     n_fresh = codec.space.ends[-1] - len(codec.digest)
     assert draw(codec, n_fresh).is_unique
+    free = codec.draw_free(range(n_fresh + 1), None, 1)
+    ids = np.zeros((len(free), 0), np.int32)
+    codec.check_drawn(ids[:-1], free[:-1], False)
+    codec.check_drawn(ids, free, np.arange(len(free)) == n_fresh)
     with pytest.raises(ValueError, match=rf"column 'key': .* expected at most {n_fresh}: .* longer pattern"):
-        draw(codec, n_fresh + 1)
+        codec.check_drawn(ids, free, False)
 
 
 def test_digest_holds_no_values():

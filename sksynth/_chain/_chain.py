@@ -1,6 +1,6 @@
 """A chain of models: each is drawn in the context of what the others have said of the columns that they share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +13,11 @@ from ._part import Part
 
 
 class Way(NamedTuple):
-    """How records are drawn: their tokens, and what is given."""
+    """How records are drawn: their tokens, what is given, and from which of the model's identifiers on; None: by the seed."""
 
     draw: Any
     evidence: Any = NOTHING
+    identifiers_from: int | None = None
 
 
 CHUNK_ROWS = 16_384  # rows that are drawn at a time
@@ -76,7 +77,14 @@ class Chain:
         cluster = active_cluster() if len(starts) > 1 else None
         drawn = map(drawing.ids, portions) if cluster is None else drawing.ids_from(cluster, portions)
         for start, ids in zip(starts, drawn, strict=True):
+            self.check_drawn(ids, dict.fromkeys(way.evidence.given, True))
             yield way.evidence.put_into(self.decode(way.evidence.settled(ids)), start)
+
+    def check_drawn(self, ids: Sequence[np.ndarray], known: Mapping) -> None:
+        """Refuse rows for which there are no identifiers; `known` tells by column where cells are known."""
+        for part, own in zip(self.parts, ids, strict=True):
+            if hasattr(part.tokenizer, "check_drawn"):
+                part.tokenizer.check_drawn(own, known)
 
     def decode(self, ids: Sequence[np.ndarray]) -> Any:
         """Return the records of token ids, which come batch by batch: each column from its own."""

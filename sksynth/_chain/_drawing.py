@@ -52,7 +52,9 @@ class Drawing:
         known = self.way.evidence.tokens(rows if first_sampler is None else first_sampler.begun(rows), self.seed)
         for batch, first, sampler in self._steps:
             part = self.chain.parts[batch]
-            ids[batch] = part.draw(sampler, rows, stream(self.seed, "batch", batch), self.way.draw, first, known)
+            own_seed = stream(self.seed, "batch", batch)
+            tokens = part.draw(sampler, rows, own_seed, self.way.draw, first, known)
+            ids[batch] = part.with_free(tokens, rows, own_seed, self.way.identifiers_from)
             known = {**known, **part.take(ids[batch])}
         return ids
 

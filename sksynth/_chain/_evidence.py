@@ -28,6 +28,7 @@ class Evidence:
     """Nothing is given."""
 
     columns: Sequence = ()  # those whose tokens are there before any model draws
+    given: Sequence = ()  # those whose cells are given
     alike = False  # whether all rows have the same given, and one model has to know of it
     differ = False  # whether each row has its own
 
@@ -61,6 +62,7 @@ class Cells(Evidence):
 
     def __init__(self, tokens: dict, cells: pd.DataFrame, alike: bool = False):
         self.columns, self._tokens, self._cells, self.alike, self.differ = tuple(tokens), tokens, cells, alike, not alike
+        self.given = tuple(cells.columns)
 
     def tokens(self, rows: range, seed: np.random.SeedSequence) -> Mapping:
         """Return the tokens of the cells."""
@@ -112,7 +114,7 @@ class Conditions(Evidence):
     """
 
     def __init__(self, search: "Search", conditions: Mapping, batch_of: Mapping):
-        self.columns, self.alike = search.columns, len(search.batches) == 1
+        self.columns, self.given, self.alike = search.columns, tuple(conditions), len(search.batches) == 1
         self._search, self._conditions, self._batch_of = search, conditions, batch_of
         self._banks: dict[int, tuple[Mapping, np.ndarray]] = {}
 

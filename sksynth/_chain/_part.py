@@ -106,7 +106,7 @@ class Part:
         return core.Completer(self.grammar, self.weights, self.shape)
 
     def draw(self, sampler: Any, rows: range, seed: np.random.SeedSequence, how: Any, first: Sequence, known: Mapping):
-        """Return rows of ids, free digits included.
+        """Return rows of ids, without free digits.
 
         Parameters
         ----------
@@ -122,15 +122,24 @@ class Part:
             With their tokens, in the rows that the sampler begins for these.
         """
         if sampler is None:
-            return self.with_free(np.empty((len(rows), 0), np.int32), rows, seed)
+            return np.empty((len(rows), 0), np.int32)
         if first:
             numbers = sampler.begun(rows)
             parts = [np.broadcast_to(known[column], (len(numbers), known[column].shape[1])) for column in first]
             how = replace(how, given=np.concatenate(parts, axis=1), start=numbers.start)
-        return self.with_free(sampler.draw(stream(seed, "tokens"), rows, how), rows, seed)
+        return sampler.draw(stream(seed, "tokens"), rows, how)
 
-    def with_free(self, tokens: np.ndarray, rows: range, seed: np.random.SeedSequence) -> np.ndarray:
-        """Return tokens of rows, and behind them drawn free digits."""
-        key = int(stream(seed, "identifiers").generate_state(1, np.uint64)[0])
-        free = by_block(rows, seed, "free digits", lambda block, rng: self.tokenizer.draw_free(block, rng, key))
-        return np.concatenate([tokens, free], axis=1)
+    def with_free(
+        self, tokens: np.ndarray, rows: range, seed: np.random.SeedSequence, identifiers_from: int | None = None
+    ) -> np.ndarray:
+        """Return tokens of rows, and behind them drawn free digits.
+
+        Identifiers are in an order that `seed` determines or, from a number on, in one that is the same for every sample.
+        """
+        root = seed if identifiers_from is None else np.random.SeedSequence(0)
+        key, first = int(stream(root, "identifiers").generate_state(1, np.uint64)[0]), identifiers_from or 0
+
+        def draw(block, rng):
+            return self.tokenizer.draw_free(range(block.start + first, block.stop + first), rng, key)
+
+        return np.concatenate([tokens, by_block(rows, seed, "free digits", draw)], axis=1)

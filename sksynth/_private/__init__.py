@@ -2,7 +2,7 @@
 
 from ._clusters import cluster_privately
 from ._lines import Lines, fit_to_alphabet
-from ._plan import DELTA, PrivatePlan, check_budget, plan_training, statement_of
+from ._plan import DELTA, PrivatePlan, check_budget, plan_training, statement_of, warn_of_epsilon
 from ._release import release
 from ._schema import cell_by_cell, check_typed, readable
 
@@ -19,4 +19,5 @@ __all__ = [
     "readable",
     "release",
     "statement_of",
+    "warn_of_epsilon",
 ]

@@ -8,11 +8,12 @@ import numpy as np
 
 from .._training._defaults import choose_private_settings
 from .._validation import warn
-from ..privacy._accounting import calibrate_noise_multiplier, dp_sgd_event
+from ..privacy._accounting import LEAST_NOISE, calibrate_noise_multiplier, dp_sgd_event
 from ..privacy._ledger import DP_SGD, Ledger, epsilons_along
 from ..privacy._statement import privacy_statement
 
 DELTA = 1e-6
+WEAK = 100.0  # an epsilon beyond which a fit is warned of
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,14 @@ def statement_of(ledger: Ledger, epsilon: float, facts: Any) -> str:
         also=getattr(facts, "also", None), n_rows=facts.n_rows, public_rows=facts.public_rows,
         public_columns=facts.public_columns, private_columns=private,
     )  # fmt: skip
+
+
+def warn_of_epsilon(asked: float | None, spent: float) -> None:
+    """Warn of an epsilon that promises nothing, and say what is really spent."""
+    if max(spent, asked or 0.0) > WEAK:
+        what = f"epsilon_={spent:.4g}" if asked is None else f"epsilon={asked:g} is asked for, {spent:.4g} is spent"
+        least = "" if asked is None or spent > 0.9 * asked else f", with the least noise multiplier there is, {LEAST_NOISE}"
+        warn(f"{what}{least}: beyond {WEAK:g} the guarantee rules out next to nothing; set epsilon to 10 or less")
 
 
 def check_budget(model: Any) -> None:

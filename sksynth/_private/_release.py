@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .._notes import Notes
+from .._validation import listed
 from ..fields import Schema
 from ..privacy._accounting import gaussian_noise
 from ..privacy._ledger import Ledger
@@ -24,6 +25,8 @@ from ._shapes import column_like, release_shapes
 LEAST_NOISE = 10.0  # noise multiplier of domains, and again of shapes: beside training at epsilon 3 they cost next to nothing
 TIMES_ALL = 3.0  # the noise multiplier is at least this many times that which would spend all of epsilon
 TOTAL_EPSILON, TOTAL_SHARE = 0.05, 0.05  # epsilon of the number of rows, and its largest share of the whole
+MUCH = 1e3  # an epsilon from which noise is the least anyway
+LEAST_TOTAL = 1e-4  # epsilon of the number of rows from which it says anything
 STANDIN_ROWS = (2_000, 50_000)
 
 
@@ -65,7 +68,7 @@ class Release:
 
 def early_noise(epsilon: float | None, delta: float) -> float:
     """Return the noise multiplier of what is released before training, given what everything together may spend."""
-    return LEAST_NOISE if epsilon is None else max(LEAST_NOISE, TIMES_ALL * gaussian_noise(epsilon, delta))
+    return LEAST_NOISE if epsilon is None else max(LEAST_NOISE, TIMES_ALL * gaussian_noise(min(epsilon, MUCH), delta))
 
 
 def release(frame: pd.DataFrame, schema: Any, ledger: Ledger, epsilon: float | None) -> Release:
@@ -86,6 +89,12 @@ def release(frame: pd.DataFrame, schema: Any, ledger: Ledger, epsilon: float | N
     n_rows, known = len(frame), {}
     if private:
         own = TOTAL_EPSILON if epsilon is None else min(TOTAL_EPSILON, TOTAL_SHARE * epsilon)
+        if own < LEAST_TOTAL:
+            raise ValueError(
+                f"epsilon={epsilon:g} is too small to infer the schema of {listed(private)}: the number of rows alone would "
+                f"have noise of {1 / own:,.0f} rows; raise epsilon to {LEAST_TOTAL / TOTAL_SHARE:g}, or give fields for all "
+                "columns"
+            )
         n_rows = noisy_total(n_rows, own, ledger, rng)
         found, known = release_domains(frame, private, n_rows, noise, ledger, rng)
         fields |= found

@@ -1,6 +1,15 @@
 """Sampling seen from the estimators: what may be asked for, and how records become what was asked for."""
 
-from ._checks import check_choices, check_draw, check_exclusion, check_given, check_prefixes, check_validator, choosing
+from ._checks import (
+    check_choices,
+    check_draw,
+    check_exclusion,
+    check_given,
+    check_identifiers_from,
+    check_prefixes,
+    check_validator,
+    choosing,
+)
 from ._copies import Copies
 from ._given import read_given
 from ._guides import Guides
@@ -16,6 +25,7 @@ __all__ = [
     "check_draw",
     "check_exclusion",
     "check_given",
+    "check_identifiers_from",
     "check_prefixes",
     "check_validator",
     "choosing",

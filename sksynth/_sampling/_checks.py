@@ -8,12 +8,15 @@ import pandas as pd
 
 from .._validation import is_int
 
+MOST = 2**40  # records that can be asked for; nobody has room for more
 HOTTEST = float(np.finfo(np.float32).max)  # a temperature beyond is infinite to the networks
 
 
 def check_draw(n_samples: Any, temperature: Any, *, name: str = "n_samples") -> None:
     """Refuse what `sample` cannot draw."""
     _check_count(n_samples, name)
+    if n_samples > MOST:
+        raise ValueError(f"{name} must be an int of at most {MOST:,}, got {n_samples:,}")
     if isinstance(temperature, bool) or not isinstance(temperature, Real):
         raise TypeError(f"temperature must be a number > 0, got {temperature!r}: 1.0 samples what was learned")
     if not temperature > 0:
@@ -70,6 +73,21 @@ def check_given(given: Any, n_samples: int, chosen_by: str | None) -> None:
         raise ValueError(
             f"got given rows and {chosen_by}, which may leave a row without its sample: give a dict for all, or choose among "
             "the samples of each row afterwards"
+        )
+
+
+def check_identifiers_from(identifiers_from: Any, chosen_by: str | None) -> None:
+    """Refuse a number from which identifiers cannot be counted."""
+    if identifiers_from is None:
+        return
+    if not is_int(identifiers_from):
+        raise TypeError(f"identifiers_from must be an int >= 0 or None, got {identifiers_from!r}")
+    if not 0 <= identifiers_from <= MOST:
+        raise ValueError(f"identifiers_from must be an int from 0 to {MOST:,} or None, got {identifiers_from!r}")
+    if chosen_by is not None:
+        raise ValueError(
+            f"got identifiers_from and {chosen_by}: rows that are refused take identifiers too, so that it is not known where "
+            f"the next sample is to go on. Leave {chosen_by} out, and choose among the rows of the sample"
         )
 
 

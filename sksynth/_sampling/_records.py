@@ -14,6 +14,7 @@ from ._copies import Copies
 
 PORTION = 10_000  # records that are drawn and judged together, at most
 LEAST = 64  # and at least
+NO_MORE_KEYS = "Give fields.Identifier a longer pattern, or the column a wider dtype, so that there are more values"
 RAISE, EXCLUDE_LESS = "Raise max_invalid, or ask less of a record", "Raise exclude_longer_than, or exclude fewer records"
 N_REASONS = 5  # that a SamplingError tells
 FEW_COPIES, MOST_COPIED = 1_000, 0.95  # copies among the drawn records, as a number and as a share, that are drawn anew
@@ -57,11 +58,14 @@ class Choice:
         Records that it may refuse.
     copies : Copies, optional
         Which records are left out before the validator sees them. None: none.
+    n_most : int, optional
+        How many records can be drawn at all. None: any number.
     """
 
     validator: Callable | None = None
     max_invalid: int = 1_000
     copies: Copies | None = None
+    n_most: int | None = None
 
 
 @dataclass
@@ -111,6 +115,7 @@ def drawn(draw: Callable[[range], Iterator[Any]], n_samples: int, choice: Choice
     while tally.valid < n_samples:
         rate = max((tally.valid + 1) / (tally.drawn + 1), 0.05)
         size = int(np.clip((n_samples - tally.valid) / rate, LEAST, PORTION))
+        size = size if choice.n_most is None else min(size, choice.n_most - tally.drawn)
         records, found = _without_copies(joined(list(draw(range(tally.drawn, tally.drawn + size)))), choice.copies)
         tally.drawn, tally.copied = tally.drawn + size, tally.copied + found
         valid, why = judge(choice.validator, records)
@@ -123,6 +128,9 @@ def drawn(draw: Callable[[range], Iterator[Any]], n_samples: int, choice: Choice
         tally.valid, tally.invalid = tally.valid + int(valid.sum()), tally.invalid + len(refused)
         if breach < stop:
             raise SamplingError(tally.invalid, list(reasons), _taken(records, valid))
+        if tally.valid < n_samples and tally.drawn == choice.n_most:
+            reasons.append(f"only {choice.n_most:,} records can be drawn, as many as there are identifiers")
+            raise SamplingError(tally.invalid + tally.copied, list(reasons), _taken(records, valid), NO_MORE_KEYS)
         if tally.valid < n_samples and tally.copied > max(FEW_COPIES, MOST_COPIED * tally.drawn):
             raise SamplingError(tally.copied, ["they repeat texts of exclude"], _taken(records, valid), EXCLUDE_LESS)
         yield _taken(records, valid)

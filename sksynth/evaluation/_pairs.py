@@ -30,7 +30,7 @@ def pair_trends(real: Any, synthetic: Any, *, reference: Any = None) -> pd.DataF
     Returns
     -------
     pairs : DataFrame, shape (n_pairs, 8)
-        A row for every two columns that are neither of kind "unique" nor constant in `real`:
+        A row for every two columns that are neither of kind "unique" nor constant in the reference:
 
         - column_1, column_2: their names, in the order of `real`;
         - score: from 0 to 1 (alike);
@@ -74,7 +74,7 @@ def pair_trends(real: Any, synthetic: Any, *, reference: Any = None) -> pd.DataF
 def pairs_of(real: pd.DataFrame, synthetic: pd.DataFrame, kinds: pd.Series, reference: pd.DataFrame) -> pd.DataFrame:
     """Return the pair trends of plain tables."""
     numbers = [column for column, kind in kinds.items() if kind == "number"]
-    names = [column for column, kind in kinds.items() if kind != "unique" and _varies(real[column])]
+    names = [column for column, kind in kinds.items() if kind != "unique" and _varies(reference[column])]
     real_r, synthetic_r = (table.loc[:, (kinds == "number").to_numpy()].corr().to_numpy() for table in (real, synthetic))
     widths = {column: _levels(real[column], synthetic[column], kinds[column]) for column in names}
     deciles = {

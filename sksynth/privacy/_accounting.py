@@ -10,6 +10,9 @@ ACCOUNTANTS = ("pld", "rdp")
 INTERVAL = 1e-3  # of the discretised privacy loss; a coarser one only overstates epsilon
 COARSE = 2e-2  # for a first guess
 LEAST_NOISE = 0.2  # no noise multiplier below this is tried
+MOST_NOISE = 1e8  # nor one above
+MOST_CELLS = 3e5  # of the discretised privacy loss, about: little noise gets a coarser one, so that memory is bounded
+LARGEST = 1e7  # an epsilon beyond which a bound in closed form is as good
 TOLERANCE = 1e-3  # of the noise multiplier that is found
 
 
@@ -64,10 +67,41 @@ def composed_epsilon(events: Sequence[Any], delta: float, accountant: str = "pld
     epsilon : float
         Infinite if any of the events is not private.
     """
-    state = new_accountant(accountant, interval)
+    bound = concentrated_epsilon(events, delta)
+    if bound > LARGEST:
+        return bound
+    state = accountant_for(events, delta, accountant, interval)
     for event in events:
         state.compose(event)
     return float(state.get_epsilon(delta))
+
+
+def accountant_for(events: Sequence[Any], delta: float, accountant: str = "pld", interval: float = INTERVAL) -> Any:
+    """Return an accountant of which these events take bounded memory: coarse where an expected epsilon is in the thousands."""
+    return new_accountant(accountant, max(interval, concentrated_epsilon(events, delta, sampled=True) / MOST_CELLS))
+
+
+def concentrated_epsilon(events: Sequence[Any], delta: float, sampled: bool = False) -> float:
+    """Return an upper bound of epsilon that takes neither time nor memory, without the gain of sampling.
+
+    Bun and Steinke (2016), "Concentrated differential privacy". Events that it does not know count for nothing. Where
+    `sampled`, a step counts by the share of rows that it draws: no bound, but of the size of one.
+    """
+    cost = sum(_concentrated(event, sampled) for event in events)
+    return float(cost + 2 * np.sqrt(-cost * np.log(delta)))
+
+
+def _concentrated(event, sampled):
+    """Return the rho of an event."""
+    kind = type(event).__name__
+    if kind in ("GaussianDpEvent", "LaplaceDpEvent"):
+        with np.errstate(over="ignore", divide="ignore"):
+            return 0.5 / np.float64(event.noise_multiplier) ** 2
+    if kind == "PoissonSampledDpEvent":
+        return (event.sampling_probability if sampled else 1.0) * _concentrated(event.event, sampled)
+    if kind == "SelfComposedDpEvent":
+        return event.count * _concentrated(event.event, sampled)
+    return sum(_concentrated(part, sampled) for part in event.events) if kind == "ComposedDpEvent" else 0.0
 
 
 def compute_epsilon(
@@ -151,7 +185,7 @@ def calibrate_noise_multiplier(
     Raises
     ------
     ValueError
-        If a parameter is out of its range, or `before` alone spends `epsilon`.
+        If a parameter is out of its range, `before` alone spends `epsilon`, or `epsilon` is too small.
 
     Examples
     --------
@@ -177,6 +211,10 @@ def calibrate_noise_multiplier(
 
         return dp_accounting.ComposedDpEvent([*before, *(dp_sgd_event(noise, *model) for model in models)])
 
+    if composed_epsilon([all_events(MOST_NOISE)], delta, accountant) > epsilon:
+        raise ValueError(
+            f"epsilon={epsilon:g} is too small: no noise multiplier is found for it at delta={delta:.3g}; raise epsilon"
+        )
     return _least_noise(all_events, epsilon, delta, accountant)
 
 
@@ -191,9 +229,10 @@ def _least_noise(all_events, epsilon, delta, accountant):
     def is_enough(noise, interval=INTERVAL):
         return composed_epsilon([all_events(noise)], delta, accountant, interval) <= epsilon
 
-    if is_enough(LEAST_NOISE, COARSE):
+    coarse = COARSE if is_enough(MOST_NOISE, COARSE) else INTERVAL
+    if is_enough(LEAST_NOISE, coarse):
         return LEAST_NOISE
-    high = float(search(COARSE, dp_accounting.LowerEndpointAndGuess(LEAST_NOISE, 2.0)))
+    high = float(search(coarse, dp_accounting.LowerEndpointAndGuess(LEAST_NOISE, 2.0)))
     low = 0.95 * high
     while is_enough(low) and low > LEAST_NOISE:
         low, high = 0.95 * low, low

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._accounting import check_delta, composed_epsilon
+from ._accounting import LARGEST, accountant_for, check_delta, composed_epsilon, concentrated_epsilon
 
 DP_SGD = "DP-SGD"  # the mechanism of noisy training
 COLUMNS = ["step", "mechanism", "parameters", "epsilon", "delta", "covers"]
@@ -195,9 +195,10 @@ def epsilons_along(ledger: Ledger, event_of: Any, ends: Sequence[int]) -> np.nda
     -------
     epsilons : ndarray of float, shape (len(ends),)
     """
-    from ._accounting import new_accountant
-
-    state, taken, found = new_accountant(), 0, []
+    every = [*ledger.events, event_of(ends[-1])]
+    if concentrated_epsilon(every, ledger.remaining_delta) > LARGEST:
+        return np.array([composed_epsilon([*ledger.events, event_of(end)], ledger.remaining_delta) for end in ends])
+    state, taken, found = accountant_for(every, ledger.remaining_delta), 0, []
     for event in ledger.events:
         state.compose(event)
     for end in ends:

@@ -1,6 +1,6 @@
 """Identifiers: values of their own in every row, of which only the pattern is learned."""
 
-import re
+import zlib
 from collections.abc import Iterable
 from copy import copy
 from itertools import compress
@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from .._grammar import MISSING, OTHER, Run, Slot
+from .._pattern import Pattern, check_extent, integer_parts
 from .._state import check_keys, dtype_to_text, expect, reading, take, take_array, take_dtype
 from ..fields import Identifier
 from ._codec import FREE_BITS, LOG_OUTSIDE, FieldCodec
-from ._pattern import Pattern, check_extent
-from ._pattern_learning import learn_lengths, learn_pattern
-from ._permutation import mix, permute
+from ._pattern_learning import learn_first_digits, learn_lengths, learn_pattern
+from ._permutation import MASK, mix, permute
 from ._ranking import IntegerSpace, StringSpace
 from ._strings import StringColumn
 
@@ -24,7 +24,6 @@ __all__ = ["IdentifierCodec"]
 PRESENT = 2
 BLOCK = 1 << 16  # places of the sequence that are looked at in one go
 DIGIT = (1 << FREE_BITS) - 1
-INTEGER_PATTERN = re.compile(r"(-\??)?\[0-9\](?:\{([0-9]{1,2})(?:,([0-9]{1,2}))?\})?")
 
 
 class IdentifierCodec(FieldCodec):
@@ -162,26 +161,47 @@ class IdentifierCodec(FieldCodec):
 
     def decode(self, ids: np.ndarray, free: np.ndarray) -> pd.Series:
         """Return the column."""
-        missing = ids[:, 0] == MISSING if self.run is not None else np.zeros(len(free), bool)
-        return self.column.restore(self.space.values(self._from_digits(free)), missing)
+        ranks = self._from_digits(free) % np.array(self.space.capacities, np.uint64)
+        return self.column.restore(self.space.values(ranks), self._is_missing(ids))
+
+    def _is_missing(self, ids: np.ndarray) -> np.ndarray:
+        return ids[:, 0] == MISSING if self.run is not None else np.zeros(len(ids), bool)
+
+    def check_drawn(self, ids: np.ndarray, free: np.ndarray, known: Any) -> None:
+        """Refuse rows for which `draw_free` had no value, unless they are missing or among those that are `known`."""
+        lacking = self._from_digits(free)[:, self.space.permuted] == np.uint64(self.space.ends[-1])
+        if (lacking & ~self._is_missing(ids) & ~np.asarray(known)).any():
+            raise ValueError(self._too_few("more rows"))
+
+    @property
+    def n_fresh(self) -> int:
+        """Number of values that can be sampled."""
+        return self.space.ends[-1] - len(self.digest)
+
+    def check_fresh(self, n_rows: int) -> None:
+        """Refuse a sample of more rows than there are values for."""
+        if n_rows > self.n_fresh:
+            raise ValueError(self._too_few(f"{n_rows:,} rows"))
+
+    def _too_few(self, asked: str) -> str:
+        return (
+            f"column {self.column.name!r}: got a request for {asked}, expected at most {self.n_fresh}: all other values of "
+            f"{self.pattern} are in use; give fields.Identifier a longer pattern, give the column a wider dtype, or drop it"
+        )
 
     def draw_free(self, rows: range, rng: np.random.Generator, key: int) -> np.ndarray:
         """Return the free digits of the sampled rows `rows`, which depend on nothing but `rows` and `key`.
 
-        Raises
-        ------
-        ValueError
-            If there are not that many values, however widened.
+        Rows behind the last fresh value get digits that `check_drawn` refuses: more rows may be drawn than are wanted.
         """
+        key = (key + zlib.crc32(self.column.name.encode("utf-8", "surrogatepass"))) & MASK  # columns of one pattern differ
         _, place, row = self._place if self._place[0] == key and self._place[2] <= rows.start else (key, 0, 0)
         found = [np.zeros((0, len(self.space.capacities)), np.uint64)]
         while row < rows.stop:
             stop = min(place + min(max(rows.stop - row, 1024), BLOCK), self.space.ends[-1])
             if stop == place:
-                raise ValueError(
-                    f"column {self.column.name!r}: got a request for {rows.stop} identifiers, expected at most {row}: all "
-                    f"values of {self.pattern} are in use; give fields.Identifier a longer pattern or the column a wider dtype"
-                )
+                found.append(self._lacking(rows.stop - max(row, rows.start)))
+                break
             ranks = self._draw(place, stop, key)
             fresh = np.flatnonzero(~self._is_training(ranks))[: rows.stop - row]
             found.append(ranks[fresh[max(0, rows.start - row) :]])
@@ -189,6 +209,11 @@ class IdentifierCodec(FieldCodec):
             place = place + int(fresh[-1]) + 1 if row == rows.stop else stop
         self._place = (key, place, row)
         return self._to_digits(np.concatenate(found))
+
+    def _lacking(self, n_rows: int) -> np.ndarray:
+        ranks = np.zeros((n_rows, len(self.space.capacities)), np.uint64)
+        ranks[:, self.space.permuted] = self.space.ends[-1]
+        return ranks
 
     def _draw(self, start: int, stop: int, key: int) -> np.ndarray:
         """Return the ranks at places `start` to `stop` of the sequence, shape (stop - start, n_groups)."""
@@ -224,7 +249,7 @@ class IdentifierCodec(FieldCodec):
             for place in range(n_digits):
                 ranks[:, group] |= free[:, column].astype(np.uint64) << np.uint64(FREE_BITS * place)
                 column += 1
-        return ranks % np.array(self.space.capacities, np.uint64)
+        return ranks
 
 
 def example_identifier(pattern: str, dtype: Any) -> str | int:
@@ -311,25 +336,32 @@ def _string_space(cells: list[str], pattern: str | None, min_frequency: int, col
 
 
 def _integer_space(cells: np.ndarray, pattern: str | None, min_frequency: int, column) -> tuple[IntegerSpace, str]:
-    """Return the space of whole numbers; patterns are ``[0-9]{5}``, ``[0-9]{1,6}`` and, with a sign, ``-?[0-9]{1,6}``."""
+    """Return the space of whole numbers, and its pattern: see `_pattern.integer_parts`."""
+    first = last = 0
     if pattern is not None:
-        parts = INTEGER_PATTERN.fullmatch(pattern)
-        low = int(parts[2] or 1) if parts else 0
-        high = int(parts[3] or low) if parts else 0
-        signed = bool(parts and parts[1])
-        if not 1 <= low <= high <= 20 or (parts[1] == "-"):
+        parts = integer_parts(pattern)
+        if parts is None:
             raise ValueError(
-                f"got pattern {pattern!r}, expected [0-9]{{low,high}} or -?[0-9]{{low,high}} with 1 to 20 digits, the pattern "
-                "of whole numbers; convert the column to strings for another one"
+                f"got pattern {pattern!r}, expected [0-9]{{low,high}} or -?[0-9]{{low,high}} with 1 to 20 digits, or digits "
+                "and [0-9]{low,high}, such as 978[0-9]{10}, the patterns of whole numbers; convert the column to strings for "
+                "another one"
             )
+        first, last, low, high, signed = parts
     elif len(cells) < min_frequency:
         low, high, signed = 1, min(9, len(str(column.largest))), False
     else:
         signed = bool((cells < 0).sum() >= min_frequency)
         low, high = learn_lengths(_n_digits(cells), min_frequency)
         low = 1 if signed else low
+        if low == high > 1 and not signed:
+            first, last, high = learn_first_digits(cells, high, min_frequency)
+            low = high
+    begin = str(first) if first else ""
+    if first != last:
+        begin = f"{begin[:-1]}[{begin[-1]}-{str(last)[-1]}]"
     repeat = f"{{{low}}}" if low == high else f"{{{low},{high}}}"
-    return IntegerSpace(low, high, signed, column.largest), ("-?" if signed else "") + f"[0-9]{repeat}"
+    space = IntegerSpace(low, high, signed, column.largest, first, last)
+    return space, ("-?" if signed else "") + f"{begin}[0-9]{repeat}"
 
 
 def _n_digits(numbers: np.ndarray) -> np.ndarray:

@@ -9,17 +9,19 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from ._pattern import DIGITS, LOWER, UPPER, Choice, Class, Pattern
-from ._ranking import longest_tail
+from .._pattern import DIGITS, LOWER, UPPER, Choice, Class, Pattern, longest_tail
 from ._strings import frequent_codes, to_codes
 
-__all__ = ["learn_lengths", "learn_pattern"]
+__all__ = ["learn_first_digits", "learn_lengths", "learn_pattern"]
 
 GENERIC = Pattern((Class(DIGITS + LOWER, 8, 8),))  # where there are too few rows to learn from
 WORD = re.compile(r"[^\W_]+")
 LITERAL, LETTERS, NUMERALS, MIXED = "literal", "letters", "numerals", "mixed"
 DEFAULTS = {LETTERS: LOWER, NUMERALS: DIGITS, MIXED: DIGITS + LOWER}  # where no class is frequent
 MAX_OPTIONS = 20
+MAX_STARTS = 4  # characters that a place may have and be learned on its own
+ROOM = 3  # values, for each row, that what is left to vary must have
+DENSE = 2  # numbers, for each row, in the range of a counter at most
 MAX_WIDTH = 200  # longer identifiers are no identifiers
 
 
@@ -28,7 +30,9 @@ def learn_pattern(texts: list[str], min_frequency: int) -> Pattern:
 
     Words are split off at punctuation. Words of letters before digits become two parts, other words one part whose class is
     the union of the character classes in it (digits, upper and lower case, hexadecimal digits). A part that is the same in
-    all rows is literal, one with a few frequent values a choice, unless it is the part that varies most.
+    all rows is literal, one with a few frequent values a choice, unless it is the part that varies most. So are the first
+    characters of a part, where what follows them leaves room for fresh values and the part is no counter. What follows an @
+    is a choice of whole texts where a few make up nearly all of it.
 
     Parameters
     ----------
@@ -67,6 +71,16 @@ class _Learner:
 
     def parts(self, texts: pd.Series) -> list[tuple[str | pd.Series, str]]:
         """Return literal separators, and columns of words or parts of words, each with its kind."""
+        mail = texts[texts.str.count("@") == 1]
+        if self._is_shape_of(len(mail), texts):
+            sides = mail.str.split("@", expand=True)
+            domains = self._options(sides[1], MAX_OPTIONS, n_others=self.n_strays + 1)
+            is_known = domains is not None and domains != ("",)
+            right = [(sides[1][sides[1].isin(domains)], MIXED)] if is_known else self._words(sides[1])
+            return [*self._words(sides[0]), ("@", LITERAL), *right]
+        return self._words(texts)
+
+    def _words(self, texts: pd.Series) -> list[tuple[str | pd.Series, str]]:
         skeletons = texts.str.replace(WORD, "W", regex=True).value_counts()
         skeleton = skeletons.index[0]
         if "W" not in skeleton or not self._is_shape_of(skeletons.iloc[0], texts) or len(skeleton) > MAX_WIDTH:
@@ -106,28 +120,51 @@ class _Learner:
         if high == 0:
             return [Class(DEFAULTS[kind], 0, 1)] if varies else []
         characters = self._characters(texts, kind)
-        if kind == MIXED and low == high:
-            return self._narrow_start(texts[texts.str.len() == high], characters, high)
-        if kind == NUMERALS and low >= 1 and high >= 2 and texts.str.startswith("0").sum() < self.min_frequency:
+        start = self._start(texts, characters, low, high, 0 if not varies else ROOM * len(texts))
+        characters = self._characters(texts.str.slice(len(start)), kind) if start else characters
+        if kind == NUMERALS and not start and low >= 1 and high >= 2 and self._is_whole(texts):
             return [Class(DIGITS[1:], 1, 1), _class(DIGITS, low - 1, high - 1)]
-        return [_class(characters, low, high)]
+        return [*start, _class(characters, low - len(start), high - len(start))]
 
-    def _narrow_start(self, texts: pd.Series, characters: str, length: int) -> list[Choice | Class]:
-        """Return classes of their own for first characters that are a few only, such as the version in a UUID."""
+    def _is_whole(self, texts: pd.Series) -> bool:
+        return texts.str.startswith("0").sum() < self.min_frequency
+
+    def _start(self, texts: pd.Series, characters: str, low: int, high: int, room: int) -> list[Choice | Class]:
+        """Return the first characters of a part, place by place, as long as they are a few only: the version in a UUID.
+
+        What follows them has to have `room` for that many values. Where lengths vary they are the same in nearly all rows.
+        """
         segments: list[Choice | Class] = []
-        while len(segments) < length - 1:
-            options = self._options(texts.str.get(len(segments)), 4)
-            if options is None:
+        if self._counts_up(texts):
+            return segments
+        texts = texts[texts.str.len().between(low, high)]
+        n_values = 1
+        while len(segments) < low - 1:
+            options = self._options(texts.str.get(len(segments)), MAX_STARTS if low == high else 1)
+            n_values *= len(options or ())
+            if options is None or n_values * len(characters) ** (high - len(segments) - 1) < room:
                 break
             segments.append(Choice(options) if len(options) == 1 else Class("".join(sorted(options)), 1, 1))
-        return [*segments, _class(characters, length - len(segments), length - len(segments))]
+        return segments
 
-    def _options(self, texts: pd.Series, most: int) -> tuple[str, ...] | None:
-        """Return the values of a part that has a few frequent ones, none of which begins with another."""
+    def _counts_up(self, texts: pd.Series) -> bool:
+        """Tell whether a part is a counter, which goes on where it stands: numbers that are nearly dense."""
+        numerals = texts[texts.str.fullmatch("[0-9]{1,18}")]
+        if len(numerals) < max(self.min_frequency, len(texts) - self.n_strays):
+            return False
+        numbers = np.sort(numerals.astype("int64").to_numpy())
+        skipped = min(self.min_frequency, len(numbers) // 2 + 1) - 1
+        return int(numbers[-1 - skipped]) - int(numbers[skipped]) < DENSE * len(numbers)
+
+    def _options(self, texts: pd.Series, most: int, n_others: int | None = None) -> tuple[str, ...] | None:
+        """Return the values of a part that has a few frequent ones, none of which begins with another.
+
+        Other values are in fewer than `n_others` rows; None: than `min_frequency`.
+        """
         counts = texts.value_counts()
         frequent = counts[counts >= self.min_frequency]
         few = len(frequent) == 1 or 1 < len(frequent) <= min(most, len(texts) // 20)
-        if not few or len(texts) - frequent.sum() >= self.min_frequency:
+        if not few or len(texts) - frequent.sum() >= max(self.min_frequency, n_others or 0):
             return None
         options = tuple(sorted(frequent.index))
         clash = any(two.startswith(one) for one, two in pairwise(options))
@@ -152,3 +189,15 @@ class _Learner:
 def _class(characters: str, low: int, high: int) -> Class:
     """Return a class, its longest values left out where they are too many to be ranked."""
     return Class(characters, low, min(high, low + longest_tail(len(characters))))
+
+
+def learn_first_digits(numbers: np.ndarray, n_digits: int, min_frequency: int) -> tuple[int, int, int]:
+    """Return the first and last of what whole numbers begin with, or 0 twice, and how many of `n_digits` digits follow it."""
+    texts = pd.Series(numbers.astype(str).tolist(), dtype=object)
+    start = _Learner(len(texts), min_frequency)._start(texts, DIGITS, n_digits, n_digits, ROOM * len(texts))
+    digits = [segment.options[0] if isinstance(segment, Choice) else segment.characters for segment in start]
+    n_same = next((place for place, some in enumerate(digits) if len(some) > 1), len(digits))
+    first = last = "".join(digits[:n_same])
+    if n_same < len(digits) and digits[n_same] in DIGITS:  # they follow one another
+        first, last = first + digits[n_same][0], last + digits[n_same][-1]
+    return int(first or 0), int(last or 0), n_digits - len(first)

@@ -4,30 +4,18 @@ A *space* holds the values of a pattern and, behind them, those of the same patt
 number or, where there are more values than 2**60, one number for each of a few groups of segments.
 """
 
-import re
-
 import numpy as np
 import pandas as pd
 
-from ._pattern import Choice, Class, Pattern
+from .._pattern import Choice, Class, Pattern, expression_of, longest_tail
 from ._permutation import MASK, mix
 from ._strings import from_codes, to_codes
 
-__all__ = ["IntegerSpace", "StringSpace", "longest_tail"]
+__all__ = ["IntegerSpace", "StringSpace"]
 
-MAX_SEGMENT = 1 << 59
 MAX_GROUP = 1 << 60
 KEY = 0x736B73796E7468  # of the digests; no secret: who holds a digest can test a value against it
 HASH_KEY = "sksynth.digests."
-
-
-def longest_tail(n_characters: int) -> int:
-    """Return the number of characters up to which texts of 0, 1, ... characters of a class can be ranked."""
-    length, size = 0, 1
-    while length < 64 and size + n_characters ** (length + 1) < MAX_SEGMENT:
-        length += 1
-        size += n_characters**length
-    return length
 
 
 class StringSpace:
@@ -45,11 +33,6 @@ class StringSpace:
         The largest group: the one in which sampled values differ for sure.
     ends : list of int
         Ranks of that group below ``ends[0]`` belong to the pattern, those below ``ends[k]`` to it widened by k characters.
-
-    Raises
-    ------
-    ValueError
-        If a part of variable length has too many values.
     """
 
     def __init__(self, pattern: Pattern):
@@ -66,7 +49,7 @@ class StringSpace:
             groups = [[place] + [index for index in groups[0] if index != place]]  # it counts most: longer values rank higher
         self._groups = groups
         self._segments = [_ClassRanker(one) if isinstance(one, Class) else _ChoiceRanker(one) for one in segments]
-        self._expression = r"\A" + "".join(f"({segment})" for segment in map(_expression, segments)) + r"\Z"
+        self._expression = r"\A" + "".join(f"({segment})" for segment in map(expression_of, segments)) + r"\Z"
 
     def ranks(self, cells: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return ranks, shape (n_cells, n_groups), and which cells have one, shape (n_cells,)."""
@@ -106,11 +89,13 @@ class IntegerSpace:
     Parameters
     ----------
     low, high : int
-        The smallest and largest number of digits.
+        The smallest and largest number of digits, behind those that they begin with.
     signed : bool
-        Whether negative numbers belong to it; then `low` is of no account.
+        Whether negative numbers belong to it; then they begin with anything, and `low` is of no account.
     largest : int
         The largest integer that the column can hold.
+    first, last : int, default=0
+        They begin with one of the numbers from `first` to `last`, of the same number of digits; 0 and 0: with anything.
 
     Attributes
     ----------
@@ -125,16 +110,31 @@ class IntegerSpace:
 
     permuted = 0
 
-    def __init__(self, low: int, high: int, signed: bool, largest: int):
+    def __init__(self, low: int, high: int, signed: bool, largest: int, first: int = 0, last: int = 0):
         self.signed = signed
-        self.first = 0 if low == 1 or signed else 10 ** (low - 1)
-        if self.first > largest:
-            raise ValueError(f"got integers of {low} digits or more, expected at most {largest}; allow fewer digits")
-        self.ends = []
-        for n_digits in range(high, max(high, len(str(largest))) + 1):
-            top = min(10**n_digits - 1, largest)
-            self.ends.append(min(2 * top + 1 if signed else top - self.first + 1, MASK))
+        starts, stops, n_pattern = [], [], 0
+        for n_digits in range(1 if signed else low, len(str(largest)) + 1):
+            start, stop = self._extent(first, last, n_digits)
+            if start > largest:
+                break
+            starts.append(start)
+            stops.append(min(stop, largest + 1))
+            n_pattern += n_digits <= high
+        if not starts:
+            n_least = low + (len(str(first)) if first else 0)
+            raise ValueError(f"got integers of {n_least} digits or more, expected at most {largest}; allow fewer digits")
+        self._starts = np.array(starts, np.uint64)
+        counts = np.cumsum([stop - start for start, stop in zip(starts, stops, strict=True)], dtype=object)
+        self._before = np.array([0, *(min(count, MASK) for count in counts[:-1])], np.uint64)
+        self.ends = [min(2 * count - 1 if signed else count, MASK) for count in counts[n_pattern - 1 :]]
         self.capacities = [self.ends[-1]]
+
+    @staticmethod
+    def _extent(first, last, n_digits):
+        """Return the first integer of so many digits behind the beginning, and the one after the last."""
+        if first:
+            return first * 10**n_digits, (last + 1) * 10**n_digits
+        return (0 if n_digits == 1 else 10 ** (n_digits - 1)), 10**n_digits
 
     def ranks(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ranks, shape (n_cells, 1), and which cells have one, shape (n_cells,)."""
@@ -144,15 +144,18 @@ class IntegerSpace:
             ranks = np.where(negative, (~bits << np.uint64(1)) | np.uint64(1), bits << np.uint64(1))
             known = ranks < np.uint64(self.ends[-1])
         else:
-            ranks = bits - np.uint64(self.first)
-            known = ~negative & (bits >= np.uint64(self.first)) & (ranks < np.uint64(self.ends[-1]))
+            part = np.searchsorted(self._starts, bits, side="right") - 1
+            ranks = bits - self._starts[part] + self._before[part]
+            after = np.append(self._before[1:], np.uint64(self.ends[-1]))[part]
+            known = ~negative & (part >= 0) & (ranks < after)
         return np.where(known, ranks, np.uint64(0))[:, None], known
 
     def values(self, ranks: np.ndarray) -> np.ndarray:
         """Return the integers of ranks, shape (n_cells, 1): int64 where the space is signed, else uint64."""
         ranks = ranks[:, 0]
         if not self.signed:
-            return ranks + np.uint64(self.first)
+            part = np.searchsorted(self._before, ranks, side="right") - 1
+            return ranks - self._before[part] + self._starts[part]
         half = ranks >> np.uint64(1)
         return np.where(ranks & np.uint64(1), ~half, half).astype(np.int64)
 
@@ -217,11 +220,6 @@ def _pieces(segment: Choice | Class) -> list[Choice | Class]:
         return [segment]
     tail = longest_tail(len(segment.characters))
     fixed = max(0, segment.high - tail)
-    if fixed > segment.low:
-        raise ValueError(
-            f"pattern: got {segment} with more than 2**59 values of different length, expected fewer; fix its length, or "
-            f"write at most {{{segment.low},{segment.low + tail}}}"
-        )
     lengths = [length for length in [fixed % tail] + [tail] * (fixed // tail) if length]
     pieces = [Class(segment.characters, length, length) for length in lengths]
     return [*pieces, Class(segment.characters, segment.low - fixed, segment.high - fixed)]
@@ -261,13 +259,6 @@ def _is_unambiguous(segments: list[Choice | Class]) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _expression(segment: Choice | Class) -> str:
-    """Return a segment as a regular expression without groups."""
-    if isinstance(segment, Choice):
-        return "|".join(map(re.escape, segment.options))
-    return str(segment)
 
 
 def _product(sizes) -> int:

@@ -602,6 +602,55 @@ class TableTokenizer(Tokenizer):
             yield codec, ids[:, at : at + width], ids[:, free_at : free_at + codec.n_free]
             at, free_at = at + width, free_at + codec.n_free
 
+    def check_fresh(self, n_rows: int, known: Collection = ()) -> int | None:
+        """Refuse a sample of more rows than a column of identifiers has values for that fit has not seen.
+
+        Parameters
+        ----------
+        n_rows : int
+        known : collection of columns, default=()
+            Those whose cells are given.
+
+        Returns
+        -------
+        n_most : int or None
+            How many rows can be drawn; None: any number. Columns with missing cells do not count, as not every row of them
+            takes a value.
+
+        Raises
+        ------
+        ValueError
+            With the column, and how many rows there can be.
+        """
+        check_is_fitted(self)
+        keys = [
+            codec for column, codec in self._codecs().items() if isinstance(codec, IdentifierCodec) and column not in known
+        ]
+        keys = [codec for codec in keys if codec.run is None]
+        for codec in keys:
+            codec.check_fresh(n_rows)
+        return min((codec.n_fresh for codec in keys), default=None)
+
+    def check_drawn(self, ids: np.ndarray, known: Mapping) -> None:
+        """Refuse sampled rows that need an identifier when all that fit has not seen are used up.
+
+        Parameters
+        ----------
+        ids : ndarray of int32, shape (n_rows, n_ids)
+        known : mapping of column to bool, or ndarray of bool, shape (n_rows,)
+            Where cells are known, so that what was drawn of them does not count.
+
+        Raises
+        ------
+        ValueError
+            With the column, and how many rows there can be.
+        """
+        places = self.places
+        for column, codec in self._codecs().items():
+            if isinstance(codec, IdentifierCodec):
+                own = places[column]
+                codec.check_drawn(ids[:, own.positions], ids[:, own.free], known.get(column, False))
+
     def _widths(self, n_ids):
         """Return the number of positions of every codec where a row has `n_ids` ids: those of texts may be widened."""
         widths = [codec.n_positions for codec in self.codecs_]

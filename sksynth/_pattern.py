@@ -8,21 +8,36 @@ of digits, six of them. Written are
 - ``[0-9a-f]{4}``, ``[a-z]{2,5}`` or ``[A-Z]``, characters of a class, a fixed or bounded number of them.
 
 Where one part ends must be plain from the text: a class of variable length is not followed by one of its own characters.
-So every value of a pattern is written by its parts in one way only, and has a rank (see `_ranking`).
+So every value of a pattern is written by its parts in one way only, and has a rank (see `tokenizers._ranking`).
 """
 
 import re
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from .._state import expect
+from ._state import expect
 
-__all__ = ["DIGITS", "LOWER", "UPPER", "Choice", "Class", "Pattern", "check_extent"]
+__all__ = [
+    "DIGITS",
+    "LOWER",
+    "UPPER",
+    "Choice",
+    "Class",
+    "Pattern",
+    "check_extent",
+    "check_pattern",
+    "expression_of",
+    "integer_parts",
+    "longest_tail",
+]
 
 DIGITS = "0123456789"
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 UPPER = LOWER.upper()
 MAX_REPEAT = 1_000
+MAX_SEGMENT = 1 << 59  # values of a part of variable length
+MAX_DIGITS = 20  # of whole numbers of 64 bits
+LANGUAGE = "see sksynth.fields.Identifier for how patterns are written"
 MAX_TEXT = 4_000  # characters in which a pattern of a state is written
 MAX_LENGTH = 10_000  # characters of its values
 MAX_EXTENT = 200_000  # characters that may stand in all places of its values together
@@ -34,6 +49,10 @@ _PART = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LITERAL = re.compile(r"(?:\\.|[^\\\[\](){}|.^$*+?])+", re.DOTALL)
+_INTEGER = re.compile(
+    r"(?P<sign>-\??)?(?P<start>[1-9][0-9]*)?(?:\[(?P<first>[0-9])-(?P<last>[0-9])\](?=\[))?"
+    r"(?:\[0-9\](?:\{(?P<low>[0-9]{1,2})(?:,(?P<high>[0-9]{1,2}))?\})?)"
+)
 _CLASS_ITEM = re.compile(r"(\\.|[^\\])(?:-(\\.|[^\\]))?", re.DOTALL)
 
 
@@ -99,6 +118,11 @@ class Pattern:
     def __str__(self):
         return "".join(map(str, self.segments))
 
+    @property
+    def expression(self) -> str:
+        """The pattern as a regular expression."""
+        return "".join(f"(?:{segment})" for segment in map(expression_of, self.segments))
+
     @classmethod
     def parse(cls, text: str) -> "Pattern":
         """Read a pattern as it is written.
@@ -118,11 +142,58 @@ class Pattern:
             if part is None:
                 raise ValueError(
                     f"pattern {text!r}: got {text[position:]!r} at position {position}, expected literal text, "
-                    "a class such as [0-9]{6} or a choice such as (a|b); put a backslash before a literal special character"
+                    "a class such as [0-9]{6} or a choice such as (a|b); put a backslash before a literal special character, "
+                    f"and say how often a class may occur, as in [0-9]{{1,6}}; {LANGUAGE}"
                 )
+            _refuse_shorthand(part[0], text)
             segments.append(_segment(part, text))
             position = part.end()
         return cls(tuple(segments))
+
+
+def check_pattern(text: str) -> None:
+    """Refuse what is neither a pattern of strings nor one of whole numbers; ValueError or TypeError, as `Pattern.parse`."""
+    if not isinstance(text, str) or integer_parts(text) is None:
+        Pattern.parse(text)
+    check_extent(text)
+
+
+def integer_parts(text: str) -> tuple[int, int, int, int, bool] | None:
+    """Read a pattern of whole numbers, such as ``[0-9]{5}``, ``978[0-9]{10}``, ``[3-5][0-9]{1,4}`` or ``-?[0-9]{1,6}``.
+
+    Returns
+    -------
+    first, last : int
+        What the numbers begin with, one of the whole numbers from `first` to `last`; 0 and 0 where with anything.
+    low, high : int
+        The least and the largest number of digits behind that.
+    signed : bool
+    None where it is no such pattern.
+    """
+    parts = _INTEGER.fullmatch(text)
+    if parts is None or parts["sign"] == "-":
+        return None
+    start, range_of = parts["start"] or "", (parts["first"], parts["last"])
+    low = int(parts["low"] or 1)
+    high = int(parts["high"] or low)
+    first, last = (int(start + digit) if digit or start else 0 for digit in (one or "" for one in range_of))
+    signed, begins = parts["sign"] is not None, bool(start or range_of[0])
+    fits = 1 <= low <= high and len(str(last)) * begins + high <= MAX_DIGITS and (not begins or 1 <= first <= last)
+    return (first, last, low, high, signed) if fits and not (signed and begins) else None
+
+
+def longest_tail(n_characters: int) -> int:
+    """Return the number of characters up to which texts of 0, 1, ... characters of a class can be ranked."""
+    length, size = 0, 1
+    while length < 64 and size + n_characters ** (length + 1) < MAX_SEGMENT:
+        length += 1
+        size += n_characters**length
+    return length
+
+
+def expression_of(segment: Choice | Class) -> str:
+    """Return a segment as a regular expression without groups."""
+    return "|".join(map(re.escape, segment.options)) if isinstance(segment, Choice) else str(segment)
 
 
 def check_extent(text: str) -> None:
@@ -141,6 +212,14 @@ def check_extent(text: str) -> None:
     expect(extent <= MAX_EXTENT, "the pattern", text, "one of fewer or smaller classes")
 
 
+def _refuse_shorthand(part: str, text: str) -> None:
+    r"""Refuse a backslash before a letter or digit, such as ``\d``, which means a class elsewhere and nothing here."""
+    found = next((pair for pair in re.findall(r"\\.", part, re.DOTALL) if pair[1].isalnum()), None)
+    if found is not None:
+        known = {"d": "[0-9]", "w": "[0-9A-Z_a-z]"}.get(found[1], "the characters themselves")
+        raise ValueError(f"pattern {text!r}: got {found}, expected no shorthand: write {known}; {LANGUAGE}")
+
+
 def _class_size(inside: str) -> int:
     return sum(ord(_unescape(item[2] or item[1])) - ord(_unescape(item[1])) + 1 for item in _CLASS_ITEM.finditer(inside))
 
@@ -154,7 +233,10 @@ def _segment(part: re.Match, text: str) -> Choice | Class:
             raise ValueError(f"pattern {text!r}: got an empty option in ({part['options']}), expected texts; remove it")
         wrong = [option for option in options[1::2] if not _LITERAL.fullmatch(option)]
         if wrong:
-            raise ValueError(f"pattern {text!r}: got the option {wrong[0]!r}, expected literal text; put backslashes")
+            raise ValueError(
+                f"pattern {text!r}: got the option {wrong[0]!r}, expected literal text: write every text as an option of its "
+                f"own, as in (170|171|172), and a backslash before a literal special character; {LANGUAGE}"
+            )
         return Choice(tuple(map(_unescape, options[1::2])))
     low = 1 if part["low"] is None else int(part["low"])
     high = low if part["high"] is None else int(part["high"])
@@ -211,6 +293,12 @@ def _check(pattern: Pattern) -> None:
     following = ""
     for segment in reversed(pattern.segments):
         if isinstance(segment, Class):
+            tail = longest_tail(len(segment.characters))
+            if segment.high - segment.low > tail:
+                raise ValueError(
+                    f"pattern '{pattern}': got {segment} with more than 2**59 values of different length, expected fewer; fix "
+                    f"its length, or write at most {{{segment.low},{segment.low + tail}}}"
+                )
             common = set(segment.characters).intersection(following)
             if segment.low < segment.high and common:
                 raise ValueError(
