@@ -191,6 +191,17 @@ def test_shortfall_of_real_rows_is_noise():
     assert abs(pairs.shortfall["x", "sign"]) < 0.05
 
 
+def test_noise_of_sparse_combinations():
+    """Where nearly every combination of values is seen once, real rows lack nothing either, in samples of any two sizes."""
+    rng = np.random.default_rng(0)
+    found = []
+    for sizes in [(200, 200), (300, 60)] * 20:
+        tables = [pd.DataFrame({"a": rng.integers(0, 90, n).astype(str), "b": rng.normal(size=n)}) for n in sizes]
+        reference = pd.DataFrame({"a": ["1", "2"] * 200, "b": rng.normal(size=400)})
+        found.append(pair_trends(*tables, reference=reference)["shortfall"].item())
+    assert np.abs(np.reshape(found, (20, 2)).mean(axis=0)).max() < 0.015
+
+
 def test_quality_by_hand():
     """Quality is the mean of the mean shape and the mean score of strong pairs; weak pairs do not count."""
     real = pd.DataFrame({"x": ["a", "a", "b", "b"] * 5, "y": ["c", "c", "d", "d"] * 5, "z": ["e", "f"] * 10})

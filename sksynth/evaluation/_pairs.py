@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from ._kinds import codes, compared
 
@@ -131,10 +132,18 @@ def _contingency(one: np.ndarray, other: np.ndarray, n_real: int) -> tuple[float
     real, synthetic = (np.bincount(part, minlength=len(values)) for part in (cells[:n_real], cells[n_real:]))
     n_synthetic = len(cells) - n_real
     score = max(1.0 - np.abs(real / n_real - synthetic / n_synthetic).sum() / 2, 0.0)
-    shares = (real + synthetic) / len(cells)
-    deviations = np.sqrt(shares * (1.0 - shares) * (1 / n_real + 1 / n_synthetic))
-    noise = np.sqrt(2 / np.pi) * deviations.sum() / 2  # the mean size of a normal error, cell by cell
+    noise = _noise(real + synthetic, n_real, n_synthetic)
     return score, noise, _cramers_v(real, *np.divmod(values, width), np.bincount(one[:n_real]), np.bincount(other[:n_real]))
+
+
+def _noise(counts, n_real, n_synthetic):
+    """Return the total variation distance that cells of so many rows in all have on average, where rows fall at random."""
+    n, share = n_real + n_synthetic, n_real / (n_real + n_synthetic)
+    sizes, times = np.unique(counts[counts > 0], return_counts=True)
+    above = np.floor(sizes * share) + 1
+    deviations = 2 * above * (1 - share) * binom.pmf(above, sizes, share)  # of a binomial count, on average: De Moivre
+    deviations *= np.sqrt(1 - sizes / n)  # as rows are drawn without replacement
+    return (times * deviations).sum() * n / (n_real * n_synthetic) / 2
 
 
 def _cramers_v(counts, rows, columns, of_rows, of_columns):
