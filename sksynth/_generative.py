@@ -17,9 +17,10 @@ from ._private import statement_of, warn_of_epsilon
 from ._sampling import Choice, Tally, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
 from ._training._progress import watch_rows
-from ._validation import check_choice
+from ._validation import check_choice, warn
 from .privacy._ledger import Ledger
 
+OFTEN_OUTSIDE = 0.2  # share of the cells of a column above which `score` warns
 CHUNK = 10_000  # records that `sample_iter` gives out together, unless told otherwise
 # Of fit and load, beside what ends on _.
 _HIDDEN = ("_weights", "_container", "_n_steps", "_read_from", "_reading", "_table_notes")
@@ -86,6 +87,9 @@ class GenerativeModel(BaseEstimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean log-likelihood per record, in nats.
 
+        It is finite whatever the records hold, see `score_samples`. Where fit has not kept what more than a fifth of the cells
+        of a column hold, a warning says so.
+
         Parameters
         ----------
         X : what fit takes
@@ -95,7 +99,20 @@ class GenerativeModel(BaseEstimator):
         -------
         score : float
         """
-        return float(self.score_samples(X).mean())
+        mean = float(self.score_samples(X).mean())
+        often = {column: share for column, share in self._shares_outside(X).items() if share > OFTEN_OUTSIDE}
+        if often:
+            shares = ", ".join(f"{column!r} ({share:.0%})" for column, share in [*often.items()][:5])
+            warn(
+                f"score: fit has not kept what many cells of {len(often)} column(s) hold, {shares}: beyond the bounds, rare "
+                f"or unknown. Each such cell lowers the score of its row by 13.8 nats or more; fit with a smaller "
+                "min_frequency, or with wider bounds in schema, if they should count"
+            )
+        return mean
+
+    def _shares_outside(self, X: Any) -> dict[Any, float]:
+        """Return which share of the cells of each column fit has not kept; nothing of lines, or of too few rows to tell."""
+        return {}
 
     def save(self, path: Any) -> None:
         """Write the fitted estimator to one file: a zip of JSON, arrays and CSV, without pickles, whole or not at all.

@@ -28,6 +28,8 @@ from ._sampling import (
 from ._validation import Container, check_columns, check_table, listed
 from ._values import inferred
 
+LEAST_ROWS = 50  # of a table of which `score` tells how many cells fit has not kept
+
 
 class TableSampling(GenerativeModel):
     """Sampling and scoring of the models of all batches; the subclass fits them."""
@@ -350,6 +352,15 @@ class TableSampling(GenerativeModel):
         check_is_fitted(self)
         frame = check_columns(self, X, check_table(X), reset=False)
         return np.sum([model.score_samples(frame[model.columns_]) for model in self.models_], axis=0)
+
+    def _shares_outside(self, X: Any) -> dict[Any, float]:
+        if len(X) < LEAST_ROWS:
+            return {}
+        frame, shares = check_columns(self, X, check_table(X), reset=False), {}
+        for model in self.models_:
+            losses = model.tokenizer_.log_outside_by_column(frame[model.columns_], model.training_.get("n_context", 0))
+            shares |= {column: float((loss > 0).mean()) for column, loss in losses.items()}
+        return shares
 
 
 def check_category(column: Any, schema: Any) -> None:

@@ -71,7 +71,8 @@ class LSTMTextModel(TextSampling):
     learning_rate : float, default=None
         Peak of the learning rate, after its warm-up.
     validation_fraction : float in [0, 1), default=None
-        Share of the rows held out for `val_loss`, the same rows throughout. None: a tenth, but 50,000 rows at most.
+        Share of the rows held out for `val_loss`, the same rows throughout. None: a tenth, but 50,000 rows at most; of
+        fewer than 120 rows none, which serve better to train on.
     early_stopping : bool or "auto", default="auto"
         Stop when the figure of `monitor` has not improved by `min_delta` for `patience` epochs. "auto": where rows are held
         out.

@@ -243,9 +243,9 @@ class TextSampling(GenerativeModel):
         of the batch in the context of the others that it reads.
 
         What fit did not keep is scored by a floor, which is finite but far below what was kept: a rare or unknown category,
-        a number or date beyond the bounds or of more decimals, each unknown character and a text longer than what was learned
-        lose at least `log(1e6)`, 13.8 nats, numbers the more, the farther they lie outside. So a coarser schema does not score
-        better.
+        a number or date beyond the bounds or of more decimals, an identifier of another pattern, each unknown character and a
+        text longer than what was learned lose at least `log(1e6)`, 13.8 nats, numbers the more, the farther they lie outside.
+        So a coarser schema does not score better.
 
         Parameters
         ----------

@@ -68,6 +68,13 @@ def test_plans_of_the_default_may_grow():
         assert chosen["most_epochs"] == chosen["epochs"]
 
 
+def test_a_hundred_rows_are_all_trained_on():
+    """Below 120 rows none is held out, and the plan is trained to its end; above, a tenth is; what is given is taken."""
+    assert [0.0, 0.0, 0.1] == [settings(n_rows)["validation_fraction"] for n_rows in (60, 119, 120)]
+    assert [None, None] == [settings(n_rows)["patience"] for n_rows in (60, 119)]
+    assert 0.2 == settings(60, validation_fraction=0.2)["validation_fraction"]
+
+
 def test_more_text_wants_fewer_epochs_and_less_dropout():
     """Of text the tokens count: as many of them, in more or in longer lines, want the same epochs, dropout and units."""
     short, long = text_settings(50_000, 20), text_settings(25_000, 41)

@@ -8,7 +8,8 @@ import pytest
 from sklearn.model_selection import GridSearchCV, KFold
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer
-from sksynth.fields import Text
+from sksynth.fields import Identifier, Text
+from sksynth.tokenizers import CharTokenizer
 
 N = 120
 PICK = np.random.default_rng(0).integers(0, 40, N)  # a value of 40 for every row
@@ -126,7 +127,35 @@ def test_rows_with_values_outside_score_below_all_real_rows(synthesizer, column)
     assert scores.max() < fitted.score_samples(table).min()
 
 
-@pytest.mark.filterwarnings("ignore:column 'city'")
+def test_many_cells_that_fit_has_not_kept_are_told(small, fitted_small):
+    """Where more than a fifth of a column's cells are outside, `score` warns, with columns and remedy; not of a few."""
+    many = pd.concat([small.head(40), small.head(24).assign(count=10**6, colour="never seen")]).astype({"count": "Int64"})
+    with pytest.warns(UserWarning, match=r"(?s)not kept .*'colour' \(41%\), 'count' \(38%\).*min_frequency"):
+        assert np.isfinite(fitted_small.score(many))
+
+    fitted_small.score(pd.concat([small.head(60), small.head(4).assign(count=10**6)]).astype({"count": "Int64"}))
+
+
+def test_lines_with_characters_and_lengths_that_were_not_learned_score_low(template):
+    """Each unknown character costs a line 13.8 nats, as being cut does once, beside a token's share for each that is cut."""
+    model = template(tokenizer=CharTokenizer(max_length=8), random_state=0).fit(["abba", "abab", "ba", "abbaabba"] * 10)
+    known, unknown, whole, cut = model.score_samples(["abba", "ab\u3042\u3042", "abbaabba", "abbaabbaabba"])
+
+    assert unknown < known - 2 * FLOOR + 5
+    assert whole - cut == pytest.approx(FLOOR + 4 * np.log(len(model.tokenizer_.vocabulary_)), abs=1e-4)
+
+
+def test_identifiers_of_another_pattern_score_low(synthesizer):
+    """An identifier that fit has seen, or one like it, costs nothing; one of another pattern 13.8 nats."""
+    table = pd.DataFrame({"key": [f"K-{i:04}" for i in range(N)], "flag": PICK % 2 == 0})
+    fitted = synthesizer(schema={"key": Identifier()}).fit(table)
+    seen, new, other = fitted.score_samples(table.head(1).loc[[0, 0, 0]].assign(key=["K-0000", "K-0777", "somebody"]))
+
+    assert seen == new
+    assert new - other == pytest.approx(FLOOR)
+
+
+@pytest.mark.filterwarnings("ignore:column 'city'", "ignore:score")
 def test_a_search_over_min_frequency_prefers_the_finer_model(template):
     """A coarser schema does not score better over folds: what it folds or clips counts by what it stands for."""
     rng, n = np.random.default_rng(0), 400

@@ -45,13 +45,14 @@ def test_lines_come_out_as_strings(fitted_lines):
 
 
 def test_the_scores_of_all_lines_sum_to_one(fitted_lines):
-    """Over every line of two known characters and others up to fit's length, the probabilities sum to 1."""
+    """Over every line of two known characters and others, a million each, up to fit's length, the probabilities sum to 1."""
     lines = [""]
     for _ in range(4):
         lines += [line + letter for line in lines if len(line) == len(lines[-1]) for letter in "abc"]
 
     assert 1 + 3 + 9 + 27 + 81 == len(set(lines))
-    assert np.exp(fitted_lines.score_samples(lines)).sum() == pytest.approx(1, abs=1e-5)
+    stands_for = np.array([1e6 ** line.count("c") for line in lines])
+    assert (stands_for * np.exp(fitted_lines.score_samples(lines))).sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_seen_lines_score_better(fitted_lines):

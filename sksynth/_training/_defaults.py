@@ -14,6 +14,7 @@ TEXT_TOKENS = 1.2e6  # of training: 12 epochs and a tenth of dropout suit so man
 SMALL_TEXT = 3e4  # tokens below which fewer units suffice
 CONTEXT = 0.9  # share of the parts of steps that read some columns before the others, where any may be given
 MORE_EPOCHS = 1.5  # times as many suit then: there is more to learn
+HOLDING_ROWS = 120  # below, a dozen held-out rows tell less than training on them as well, to the end of the plan
 PATIENCE, LEAST_PATIENCE = 1 / 6, 4  # share of the epochs, and epochs, without a better loss: few held-out rows have plateaus
 HELD_OUT_ROWS = 50_000  # at most: they tell the loss to half a hundredth of the spread of the rows' own
 CALL_SECONDS = 0.5  # of work in one compiled call, at most: between calls callbacks are called and Ctrl-C is heard
@@ -47,7 +48,7 @@ def choose_settings(
     settings : dict of str to value
     """
     given, n_rows = partial(_given, model), len(ids)
-    held_out = given("validation_fraction", min(0.1, HELD_OUT_ROWS / n_rows) if n_rows >= 50 else 0.0)
+    held_out = given("validation_fraction", min(0.1, HELD_OUT_ROWS / n_rows) if n_rows >= HOLDING_ROWS else 0.0)
     if one_pass or round(n_rows * held_out) in (0, n_rows):
         held_out = 0.0
     n_training = n_rows - round(n_rows * held_out)

@@ -13,7 +13,7 @@ from .._grammar import MISSING, OTHER, Run, Slot
 from .._pattern import Pattern, check_extent, integer_parts
 from .._state import check_keys, dtype_to_text, expect, reading, take, take_array, take_dtype
 from ..fields import Identifier
-from ._codec import FREE_BITS, FieldCodec
+from ._codec import FREE_BITS, LOG_OUTSIDE, FieldCodec
 from ._pattern_learning import learn_first_digits, learn_lengths, learn_pattern
 from ._permutation import MASK, mix, permute
 from ._ranking import IntegerSpace, StringSpace
@@ -151,6 +151,13 @@ class IdentifierCodec(FieldCodec):
         ids = np.full((len(missing), self.n_positions), MISSING, np.int32)
         ids[~missing] = np.where(known, PRESENT, OTHER)[:, None]
         return ids, free
+
+    def log_outside(self, values: pd.Series) -> np.ndarray:
+        """Return what values lose of their score that are not of the pattern."""
+        cells, missing = self.column.read(values)
+        losses = np.zeros(len(missing))
+        losses[~missing] = np.where(self.space.ranks(cells)[1], 0.0, LOG_OUTSIDE)
+        return losses
 
     def decode(self, ids: np.ndarray, free: np.ndarray) -> pd.Series:
         """Return the column."""

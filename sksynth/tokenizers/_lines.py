@@ -163,6 +163,21 @@ class LineTokenizer(Tokenizer):
         lines = check_lines(lines)
         return self.codec_.encode(lines)[0] if cut else self.codec_.encode_whole(lines)
 
+    def log_outside(self, lines: Sequence[str]) -> np.ndarray:
+        """Return what lines lose of their score for each character that was not learned, and for what is cut.
+
+        Parameters
+        ----------
+        lines : sequence of str, shape (n_lines,)
+
+        Returns
+        -------
+        losses : ndarray of float, shape (n_lines,)
+            In nats.
+        """
+        check_is_fitted(self, "codec_")
+        return self.codec_.log_outside(check_lines(lines))
+
     def decode(self, ids: np.ndarray) -> list[str]:
         """Return the lines of token ids.
 

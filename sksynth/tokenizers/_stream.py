@@ -146,6 +146,20 @@ class StreamTokenizer(Tokenizer):
         check_is_fitted(self, "tokenizer_")
         return np.pad(self.tokenizer_.encode(lines, cut=cut), [(0, 0), (1, 0)], constant_values=END)
 
+    def log_outside(self, lines: Sequence[str]) -> np.ndarray:
+        """Return what lines lose of their score, see `CharTokenizer.log_outside`.
+
+        Parameters
+        ----------
+        lines : sequence of str, shape (n_lines,)
+
+        Returns
+        -------
+        losses : ndarray of float, shape (n_lines,)
+        """
+        check_is_fitted(self, "tokenizer_")
+        return self.tokenizer_.log_outside(lines)
+
     def decode(self, ids: np.ndarray) -> list[str]:
         """Return the lines of token ids.
 

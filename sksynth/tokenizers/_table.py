@@ -573,11 +573,25 @@ class TableTokenizer(Tokenizer):
         -------
         losses : ndarray of float, shape (n_rows,)
         """
+        parts = self.log_outside_by_column(X, n_context).values()
+        return sum(parts, start=np.zeros(len(X)))
+
+    def log_outside_by_column(self, X: pd.DataFrame, n_context: int = 0) -> dict[Any, np.ndarray]:
+        """Return the same for the cells of every column that counts.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+        n_context : int, default=0
+
+        Returns
+        -------
+        losses : dict of column to ndarray of float, shape (n_rows,)
+        """
         check_is_fitted(self)
         X, places = self._check_columns(check_table(X)), self.places
         counted = [column for column, place in places.items() if place.run is None or place.run >= n_context]
-        parts = [codec.log_outside(X[column]) for column, codec in self._codecs().items() if column in counted]
-        return sum(parts, start=np.zeros(len(X)))
+        return {column: codec.log_outside(X[column]) for column, codec in self._codecs().items() if column in counted}
 
     def _split(self, ids):
         """Yield each codec with its tokens and free digits; the latter are empty where `ids` has modelled tokens only."""
