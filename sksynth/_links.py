@@ -14,7 +14,7 @@ from ._association import WEAK
 
 __all__ = ["chain", "checked_links", "find_links", "reading_order"]
 
-LINKS = 16  # context columns of a batch, at most: each is read in every row, at the price of a column of the batch's own
+LINKS = 4  # context columns of a batch, at most: each is read in every row, at the price of a column of the batch's own
 LEAST_VARIANCE = 0.05  # of a column given those chosen, below which it is taken as known: what is left of it is noise
 NO_CONTEXT = ("text", "identifier")  # kinds that are never context: they take many positions, or have no tokens at all
 
@@ -51,8 +51,8 @@ def find_links(
     before say most. The context of a batch is chosen among the columns before it, one after the other: each is the one that
     explains most of the variance of the batch's own columns that those chosen leave unexplained, associations being taken for
     correlations. (Pair by pair, columns that repeat each other are chosen: of a table of 300 columns and 8 factors, exact
-    models of the batches would keep 0.76 of the correlations across batches with 16 columns each chosen by variance, 0.66
-    with 16 chosen by pairs, and 0.29 with 4.) What adds less than one pair at the limit of `WEAK` is no context.
+    models of the batches would keep 0.34 of the correlations across batches with four columns each chosen by variance, 0.29
+    with four chosen by pairs.) What adds less than one pair at the limit of `WEAK` is no context.
 
     Parameters
     ----------
