@@ -180,10 +180,10 @@ class BatchLSTMSynthesizer(TableSampling):
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
-        **misplaced: Any,
+        **_misplaced: Any,
     ):
-        if misplaced:
-            raise TypeError(_unexpected(misplaced))
+        if _misplaced:
+            raise TypeError(_unexpected(_misplaced))
         self.clusterer = clusterer
         self.text_model = text_model
         self.schema = schema
