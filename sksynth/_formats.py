@@ -50,7 +50,11 @@ class DateFormat:
 def parse_dates(values: pd.Series, format: str) -> pd.Series:
     """Return the moments that strings stand for; missing where they are of another format."""
     plain = FLAGGED.sub(lambda found: "%" + next(filter(None, found.groups())).replace("P", "p"), format)
-    return pd.to_datetime(values, format=plain, errors="coerce")
+    try:
+        return pd.to_datetime(values, format=plain, errors="coerce")
+    except UnicodeEncodeError:  # half of a surrogate pair, which is part of no date
+        whole = [cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell for cell in values]
+        return pd.to_datetime(pd.Series(whole, values.index, dtype=object), format=plain, errors="coerce")
 
 
 def write_dates(stamps: pd.Series, format: str) -> pd.Series:

@@ -34,10 +34,13 @@ class TableSource(Source):
     dtypes : dict of column to dtype
         Those of the whole table, as pandas would read it.
     n_rows : int
+    has_dtypes : bool
+        Whether the source itself says which they are, and they are not found from the cells.
     """
 
     dtypes: dict[Any, Any]
     n_rows: int
+    has_dtypes = True
 
     @abstractmethod
     def _read(self, columns: list) -> Iterator[pd.DataFrame]:
@@ -72,6 +75,10 @@ class TableSource(Source):
     def whole(self) -> pd.DataFrame:
         """Return the table in memory."""
         return pd.concat(list(self.chunks()))
+
+    def whole_publicly(self) -> pd.DataFrame:
+        """Return the table in memory, with dtypes that do not depend on the cells; text where there are none."""
+        return self.whole()
 
     def select(self, columns: Sequence) -> "Columns":
         """Return some of the columns as a source of their own."""
