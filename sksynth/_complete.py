@@ -124,7 +124,7 @@ def _given_bounds(field, whole, dtype, column):
 
 
 def _largest_float(dtype):
-    return np.finfo(dtype.lower() if dtype.lower().startswith("float") else np.float64).max
+    return float(np.finfo(dtype.lower() if dtype.lower().startswith("float") else np.float64).max)
 
 
 def _complete_duration(field, values, column, min_frequency):
