@@ -163,6 +163,7 @@ TABLES = {
     "names that are fractions": named(fractions.Fraction(1, 3), 1),
     "names that are times": named(dt.time(3), dt.time(4)),
     "a name in a zone without a name": named(pd.Timestamp("2020-01-01", tz="dateutil/Europe/Vienna"), "b"),
+    "half of a surrogate pair in a name": named("a\ud83d", 1),
     "duplicate names": named("a", "b", "a"),
     "names of two levels": named("a", "b").set_axis(pd.MultiIndex.from_tuples([("u", "a"), ("u", "b")]), axis=1),
     "a list of dicts": [dict(zip("ab", row, strict=True)) for row in ROWS],

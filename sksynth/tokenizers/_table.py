@@ -540,6 +540,16 @@ class TableTokenizer(Tokenizer):
         frame.columns = self._labels
         return frame
 
+    def pieces(self) -> dict[Any, list[str]]:
+        """Return what the texts of each column of text are put together from.
+
+        Returns
+        -------
+        pieces : dict of column to list of str
+        """
+        check_is_fitted(self)
+        return {column: codec.spelling.pieces for column, codec in self._codecs().items() if isinstance(codec, TextCodec)}
+
     def log_cell_size(self, ids: np.ndarray, n_context: int = 0) -> np.ndarray:
         """Return the log of the number (or width) of the rows that share each row's modelled tokens.
 
