@@ -239,10 +239,10 @@ class LSTMTextModel(TextSampling):
         r"""Fit on a table or on lines of text.
 
         Lines need not fit into memory. A str or path is the name of a text file, plain or gzip, in UTF-8, with a line per
-        record: "\n" or "\r\n" ends it, and nothing else does. An iterable that is not its own iterator is read several times,
-        an iterator once, and copied. Beside that copy, the token ids are in the folder of temporary files (of `tempfile`;
-        TMPDIR says where) until fit ends: two bytes for each token of the longest line, times the lines. In memory are a few
-        bytes per line. What is learned is the same as of these lines in a list, to the bit.
+        record: "\n", "\r\n" or "\r" ends it, and nothing else does. An iterable that is not its own iterator is read several
+        times, an iterator once, and copied. Beside that copy, the token ids are in the folder of temporary files (of
+        `tempfile`; TMPDIR says where) until fit ends: two bytes for each token of the longest line, times the lines. In memory
+        are a few bytes per line. What is learned is the same as of these lines in a list, to the bit.
 
         Parameters
         ----------
