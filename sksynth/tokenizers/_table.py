@@ -25,11 +25,9 @@ from ._identifier import IdentifierCodec
 from ._line_conditions import condition_of
 from ._number import NumberCodec
 from ._spelling import Subwords
-from ._text import END, TextCodec
+from ._text import END, MANY_TEXTS, MANY_TOKENS, TextCodec
 
 logger = logging.getLogger(__name__)
-
-MANY_CUT = 0.05  # share of the texts of a column from which their being cut is worth a note
 
 CODECS = {
     "category": CategoryCodec,
@@ -138,7 +136,7 @@ class TableTokenizer(Tokenizer):
         self._set_columns(X.columns)
         subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
         self._set_codecs([self._fit_codec(X[column], column, subwords) for column in columns])
-        schema.notes = Notes([*schema.notes, *_text_notes(schema, subwords, X, self.min_frequency)])
+        schema.notes = Notes([*schema.notes, *_text_notes(schema, self._codecs(), subwords, X, self.min_frequency)])
         return self
 
     def _learn_subwords(self, X):
@@ -689,7 +687,7 @@ def _cut(field, codec, column, n_texts):
     return field.replace(max_length=codec.length, n_folded=codec.n_cut, cut_share=share)
 
 
-def _text_notes(schema, subwords, X, min_frequency):
+def _text_notes(schema, codecs, subwords, X, min_frequency):
     """Return the notes on columns of text: of which no character is learned, or that are cut."""
     notes = []
     for column, field in schema.items():
@@ -698,12 +696,12 @@ def _text_notes(schema, subwords, X, min_frequency):
         if field.alphabet is None and subwords.is_blank and any(map(str.strip, X[column].dropna())):
             reason = f"no character is in enough rows (min_frequency={min_frequency})"
             notes.append(Note(column, "no text is learned", reason, 1.0, "all texts", "min_frequency=1"))
-        if (field.cut_share or 0) > MANY_CUT:
-            reason, remedy = (
-                f"they are longer than {field.max_length} tokens",
-                f"schema={{{column!r}: fields.Text(max_length=1000)}}",
-            )
-            notes.append(Note(column, "texts are cut", reason, field.cut_share, "their ends", remedy))
+        cut = codecs[column].cut
+        if cut.text_share > MANY_TEXTS or cut.token_share > MANY_TOKENS:
+            reason = f"they are longer than {field.max_length} tokens"
+            loss = f"their ends, {cut.token_share:.1%} of all text"
+            remedy = f"schema={{{column!r}: fields.Text(max_length={cut.n_tokens})}}"
+            notes.append(Note(column, "texts are cut", reason, cut.text_share, loss, remedy))
     return notes
 
 
