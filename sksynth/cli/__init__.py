@@ -1,4 +1,4 @@
-"""The command line: ``sksynth schema``, ``fit``, ``sample``, ``info``, ``report``. A command imports what it needs when called."""
+"""The command line: ``sksynth schema``, ``fit``, ``sample``, ``info``, ``report``. Each imports what it needs when called."""
 
 from ._commands import main
 
