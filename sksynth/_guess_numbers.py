@@ -102,7 +102,7 @@ def _are_dates(values):
 def _odd_notes(values, column):
     """Return the note on whole numbers of which most are dates, and others, such as 0, are none."""
     likely = values.between(FIRST_DATE, LAST_DATE)
-    if likely.mean() < MOST or likely.all() or not _are_dates(values[likely]):
+    if likely.all() or likely.mean() < MOST or not _are_dates(values[likely]):
         return []
     reason = f"others are none written as {DATE}, such as {values[~likely].iloc[0]}"
     remedy = f"X[{column!r}] = pd.to_datetime(X[{column!r}].astype(str), format={DATE!r}, errors='coerce')"
