@@ -197,3 +197,11 @@ def test_one_long_text_among_many_is_noted():
     again = TableTokenizer(schema).fit(table)
     assert not again.schema_.notes
     assert again.decode(again.encode(table, cut=True))["x"].iloc[-1] == "ab ba " * 900
+
+
+def test_a_few_numbers_that_become_one_are_noted():
+    """Where fewer cells are present than tell a domain, the number is one constant, and a note says so."""
+    table = pd.DataFrame({"x": pd.Series([1.0, 2.0, 4.0, 5.0, 7.0]).reindex(range(400)), "y": np.tile([1.5, 2.5], 200)})
+    (note,) = infer_schema(table).notes
+    assert (note.column, note.decision) == ("x", "values are clipped") and "4.0 .. 4.0" in note.loss
+    assert infer_schema(table, min_frequency=1).notes == ()

@@ -18,6 +18,7 @@ from .._validation import check_table, listed
 from ..fields import Note, Schema, infer_schema
 from ._base import Tokenizer
 from ._category import CategoryCodec
+from ._codec import LOG_OUTSIDE
 from ._conditions import Condition, Place
 from ._datetime import DatetimeCodec
 from ._domain import given_cells, nearest_cells, wanted_of
@@ -559,7 +560,8 @@ class TableTokenizer(Tokenizer):
     def log_outside(self, X: pd.DataFrame, n_context: int = 0) -> np.ndarray:
         """Return what rows lose of their score because tokens cannot tell them from others.
 
-        A value beyond the bounds, a category that was not kept and an unknown character each lose `log(1e6)` at least.
+        A value beyond the bounds, a category that was not kept, an unknown character, a missing cell where none can be: each
+        loses `log(1e6)` at least.
 
         Parameters
         ----------
@@ -589,7 +591,12 @@ class TableTokenizer(Tokenizer):
         check_is_fitted(self)
         X, places = self._check_columns(check_table(X)), self.places
         counted = [column for column, place in places.items() if place.run is None or place.run >= n_context]
-        return {column: codec.log_outside(X[column]) for column, codec in self._codecs().items() if column in counted}
+        codecs = {column: codec for column, codec in self._codecs().items() if column in counted}
+        return {column: codec.log_outside(X[column]) + self._log_missing(X[column]) for column, codec in codecs.items()}
+
+    def _log_missing(self, values):
+        """Return what missing cells lose where fit had none."""
+        return np.where(values.isna() & (not self.schema_[values.name].nullable), LOG_OUTSIDE, 0.0)
 
     def _split(self, ids):
         """Yield each codec with its tokens and free digits; the latter are empty where `ids` has modelled tokens only."""
