@@ -15,6 +15,9 @@ NANOSECONDS = {
 }
 """Nanoseconds in a tick, by resolution, coarse to fine."""
 
+NOISE = 1e-7
+"""Relative error of floats that have gone through a float32, or a sum."""
+
 NUMERIC_KINDS = ("integer", "floating", "mixed-integer-float")
 """What `pandas.api.types.infer_dtype` calls object columns that are numbers."""
 
@@ -83,6 +86,12 @@ def decimal_places(values: np.ndarray, dtype: str) -> int | str:
 
 def _exact(values, places, narrow):
     return bool((narrow(np.rint(values * 10.0**places) / 10.0**places) == narrow(values)).all())
+
+
+def are_rounded(values: np.ndarray, places: int) -> np.ndarray:
+    """Tell which floats have no more decimal places, but for noise as of a sum or a float32, below a hundredth of a place."""
+    noise = np.minimum(NOISE * np.abs(values), 10.0 ** -(places + 2))
+    return np.abs(values - np.rint(values * 10.0**places) / 10.0**places) <= noise
 
 
 def integers_between(values: np.ndarray, low: int, high: int) -> np.ndarray:
