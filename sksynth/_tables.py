@@ -86,7 +86,7 @@ class TableOnDisk(Table):
 
     def fitted(self, tokenizer: TableTokenizer, columns: Sequence) -> TableTokenizer:
         schema = Schema({column: self.schema[column] for column in columns}, self.schema.notes.of(columns))
-        return tokenizer.fit_sample(self.sample[list(columns)], schema, self._source.chunks)
+        return tokenizer.fit_sample(self.sample[list(columns)], schema, self._source.chunks, self._source.n_rows)
 
     def records(self, columns: Sequence) -> Any:
         return self._source.select(columns)

@@ -44,7 +44,10 @@ def numbers(values: pd.Series, column) -> tuple[np.ndarray, np.ndarray]:
         return _object_numbers(values, missing, column), missing
     cells = values[~missing].tolist()
     bad = next((cell for cell in cells if isinstance(cell, bool) or not types.is_number(cell)), cells[0])
-    raise ValueError(f"column {column!r}: expected numbers, got {bad!r}; remove it, or give it another field in schema")
+    other = f"give the column another field with schema={{{column!r}: fields.Category()}}"
+    coerced = f"have what is no number missing with X[{column!r}] = pd.to_numeric(X[{column!r}], errors='coerce')"
+    remedy = coerced if isinstance(bad, str) else other
+    raise ValueError(f"column {column!r}: expected numbers, got {bad!r:.99}; {remedy}")
 
 
 def _object_numbers(values, missing, column):

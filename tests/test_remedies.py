@@ -21,7 +21,8 @@ from sksynth._validation import check_table
 from sksynth.fields import infer_schema
 from sksynth.tokenizers import TableTokenizer
 
-LINE = re.compile(r"\b(X|schema)\b(\.columns|\[[^=]*\])? = .*$", re.DOTALL)  # of code, at the end
+LINE = re.compile(r"\bX\b(\.columns|\[[^=]*\])? = .*$", re.DOTALL)  # of code, at the end
+SCHEMA = re.compile(r"(?: and )?schema=(\{.*\})$", re.DOTALL)  # an argument, at the end
 N = 48
 
 
@@ -163,6 +164,7 @@ TABLES = {
     "names that are fractions": named(fractions.Fraction(1, 3), 1),
     "names that are times": named(dt.time(3), dt.time(4)),
     "a name in a zone without a name": named(pd.Timestamp("2020-01-01", tz="dateutil/Europe/Vienna"), "b"),
+    "half of a surrogate pair in a name": named("a\ud83d", 1),
     "duplicate names": named("a", "b", "a"),
     "names of two levels": named("a", "b").set_axis(pd.MultiIndex.from_tuples([("u", "a"), ("u", "b")]), axis=1),
     "a list of dicts": [dict(zip("ab", row, strict=True)) for row in ROWS],
@@ -211,12 +213,13 @@ def refused(table, schema=None):
 
 
 def mended(message, table, schema=None):
-    """Return a table and a schema once the line of Python at the end of a message was run."""
-    found = LINE.search(message)
-    assert found, message
-    known = {"np": np, "pd": pd, "fields": fields, "X": table.copy() if hasattr(table, "copy") else table, "schema": schema}
-    exec(found[0], known)
-    return known["X"], known["schema"]
+    """Return a table and a schema once the line of Python at the end of a message was run, and its argument taken."""
+    argument, line = SCHEMA.search(message), LINE.search(SCHEMA.sub("", message))
+    assert argument or line, message
+    known = {"np": np, "pd": pd, "fields": fields, "X": table.copy() if hasattr(table, "copy") else table}
+    if line:
+        exec(line[0], known)
+    return known["X"], {**(schema or {}), **eval(argument[1], known)} if argument else schema
 
 
 @pytest.mark.parametrize("case", TABLES)
@@ -232,6 +235,75 @@ def test_a_table_that_is_refused_is_learned_once_the_remedy_is_run(case):
         if message is None:
             return
     pytest.fail(message)
+
+
+ISO = pd.Series(pd.date_range("2021-03-01", periods=N, freq="7h")).dt.strftime("%Y-%m-%dT%H:%M:%S")
+OFFSETS = ISO + pd.Series(["+02:00", "+01:00"] * (N // 2))
+NUMBERS = ISO.str[:10].str.replace("-", "").astype("int64")
+MISFITS = {
+    "a word among numbers": (cells(1, "none", 2.5, None), fields.Number()),
+    "booleans as numbers": (pd.Series([True, False] * N), fields.Number()),
+    "booleans among numbers": (cells(True, 2.5, None), fields.Number()),
+    "numbers as booleans": (pd.Series([0.5, 1.0] * N), fields.Boolean()),
+    "numbers as text": (pd.Series([0.5, np.nan] * N), fields.Text()),
+    "numbers among text": (cells("a", 1, None), fields.Text()),
+    "numbers as identifiers": (pd.Series(np.arange(N) + 0.5), fields.Identifier()),
+    "numbers among identifiers": (cells("a", 1, None), fields.Identifier()),
+    "numbers as durations": (pd.Series(pd.to_timedelta(range(N), unit="h")), fields.Boolean()),
+    "texts as dates": (cells("soon", "late", None), fields.Datetime()),
+    "a text among dates": (cells("2020-01-01", "soon", None), fields.Datetime(format="%Y-%m-%d")),
+    "dates in another format": (ISO, fields.Datetime(format="%d.%m.%Y")),
+    "an offset that is read": (ISO + "+02:00", fields.Datetime(format="%Y-%m-%dT%H:%M:%S%z")),
+    "several offsets that are read": (OFFSETS, fields.Datetime(format="%Y-%m-%dT%H:%M:%S%z")),
+    "several offsets": (OFFSETS, fields.Datetime()),
+    "texts in a time zone": (ISO, fields.Datetime(tz="Europe/Berlin")),
+    "an offset in a time zone": (ISO + "Z", fields.Datetime(tz="UTC")),
+    "dates without a time zone": (pd.Series(pd.date_range("2021", periods=N)), fields.Datetime(tz="Europe/Berlin")),
+    "numbers as dates": (pd.Series(range(N)), fields.Datetime()),
+    "numbers in a format of texts": (NUMBERS, fields.Datetime(format="%Y-%m-%d")),
+    "numbers of objects": (NUMBERS.astype(object), fields.Datetime(format="%Y%m%d")),
+    "a number that is no date": (pd.concat([NUMBERS, pd.Series([20211399])]), fields.Datetime(format="%Y%m%d")),
+    "booleans as dates": (pd.Series([True, False] * N), fields.Datetime()),
+}
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_field_that_does_not_fit_is_learned_once_the_remedy_is_run(case):
+    """What a field cannot hold is refused with the column's name, and a line or a field that takes it."""
+    column, field = MISFITS[case]
+    table, schema = table_of(column.reset_index(drop=True)), {"odd": field}
+    message = refused(table, schema)
+    assert "'odd'" in message
+    table, schema = mended(message, table, schema)
+    assert refused(table, schema) is None
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int32", "float64", "Float64"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_dates_as_whole_numbers_may_be_of_any_dtype_of_numbers(dtype, missing):
+    """Numbers such as 20210301 are dates in their format, floats too, as which they come where cells are missing."""
+    column = NUMBERS.astype("Int64").where((np.arange(N) > 5) | (not missing)).astype(dtype if not missing else "Float64")
+    column = column.astype({"int64": "Int64"}.get(dtype, dtype) if missing else dtype)
+    table, schema = pd.DataFrame({"x": column}), {"x": fields.Datetime(format="%Y%m%d")}
+    tokenizer = TableTokenizer(schema, min_frequency=1).fit(table)
+    assert str(tokenizer.schema_["x"].low) == "2021-03-01 00:00:00" or missing
+    pd.testing.assert_frame_equal(tokenizer.decode(tokenizer.encode(table)), table)
+
+
+def test_whole_numbers_without_a_leading_zero_are_the_dates_that_they_were():
+    """The first of February, 1022021, is not the tenth, whatever the format."""
+    table = pd.DataFrame({"x": pd.date_range("2021-01-01", periods=59).strftime("%d%m%Y").astype("int64")})
+    assert 1022021 in set(table["x"])
+    tokenizer = TableTokenizer({"x": fields.Datetime(format="%d%m%Y")}, min_frequency=1).fit(table)
+    assert tokenizer.schema_["x"].high == pd.Timestamp("2021-02-28")
+    pd.testing.assert_frame_equal(tokenizer.decode(tokenizer.encode(table)), table)
+
+
+def test_a_time_zone_that_is_none_is_refused():
+    """Datetime says what a time zone is."""
+    for wrong in ("Nowhere/City", "", 3, "dateutil/Europe/Vienna"):
+        with pytest.raises(ValueError, match="Datetime: tz must be the name of a time zone such as 'Europe/Berlin', got"):
+            fields.Datetime(tz=wrong)
 
 
 ARROW = {

@@ -272,11 +272,21 @@ def test_no_identifier_of_the_file_is_drawn(fitted):
     assert rows["id"].is_unique and rows["id"].str.fullmatch(r"T-\d{4}").all()
 
 
+@pytest.mark.parametrize("write", [int, "K{}".format, "mail{}@example.com".format])
+def test_patterns_have_room_for_the_rows_that_are_not_sampled(write):
+    """A third of the rows gives the pattern that all rows give: counters are told by the number of rows of the table."""
+    table = pd.DataFrame({"key": [write(number) for number in 4000 + RNG.permutation(N_ROWS)]})
+    schema, part = infer_schema(table, schema={"key": fields.Identifier()}), table.iloc[:300]
+    sampled = TableTokenizer().fit_sample(part, schema.copy(), lambda columns: [table[columns]], N_ROWS)
+    assert sampled.schema_["key"].pattern == TableTokenizer(schema).fit(table).schema_["key"].pattern
+    assert sampled.schema_["key"].pattern != TableTokenizer(schema).fit(part).schema_["key"].pattern
+
+
 def test_all_rows_are_trained_on(few, parquet):
     """Token ids are those of all rows, in their order, narrow and on disk."""
     with opened_table(parquet) as source:
         survey = surveyed(source)
-        tokenizer = TableTokenizer().fit_sample(survey.sample, survey.schema(), source.chunks)
+        tokenizer = TableTokenizer().fit_sample(survey.sample, survey.schema(), source.chunks, source.n_rows)
         ids = token_ids(tokenizer, source.select(source.columns))
         assert isinstance(ids, np.memmap) and ids.dtype == np.uint8
         np.testing.assert_array_equal(ids, tokenizer.encode(TABLE)[:, : tokenizer.grammar_.n_positions])
