@@ -360,9 +360,10 @@ def check_columns(estimator: Any, X: Any, frame: pd.DataFrame, *, reset: bool) -
             f"lacking: {listed(lacking)}" if lacking else "",
             "" if unseen or lacking else "they are in another order",
         ]
+        how = "pass all of estimator.columns_" if lacking else "pass X[estimator.columns_]"
         raise ValueError(
             f"The columns of X are not those that {type(estimator).__name__} was fitted with; "
-            f"{'; '.join(filter(None, parts))}: pass X[estimator.columns_]"
+            f"{'; '.join(filter(None, parts))}: {how}"
         )
     return frame if isinstance(X, pd.DataFrame) else frame.set_axis(estimator.columns_, axis=1)
 

@@ -20,6 +20,7 @@ from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, _surve
 from sksynth._complete import bounds
 from sksynth._sources import _table_source, opened_table, token_ids
 from sksynth._survey import Survey, _Counts, _Extremes
+from sksynth._tables import schema_before_fit
 from sksynth.fields import infer_schema
 from sksynth.tokenizers import TableTokenizer
 
@@ -546,3 +547,43 @@ def test_rows_longer_than_the_first_line_are_told_so(tmp_path):
     """A remark before the line of column names is an error that says what the first line has to be."""
     with pytest.raises(ValueError, match=r"x\.csv cannot be read as CSV: its rows have more cells than its first line"):
         read(tmp_path / "x.csv", "made by hand\na,b\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (TABLE.set_index("size"), "its index 'size' is no column"),
+        (TABLE.set_index(["size", "name"]), "its index 'name', 'size' is no column"),
+        (TABLE.set_index(pd.date_range("2020-01-01", periods=len(TABLE))), "its index without a name is no column"),
+        (TABLE[TABLE.index % 2 == 0], None),
+        (TABLE, None),
+    ],
+)
+def test_an_index_in_a_file_is_noted(tmp_path, frame, told):
+    """A schema of a Parquet file notes an index that is dropped; the line that it names makes columns of it."""
+    frame.to_parquet(tmp_path / "t.parquet")
+    import pyarrow.dataset
+
+    for X in (tmp_path / "t.parquet", pyarrow.dataset.dataset(tmp_path / "t.parquet")):
+        notes = [note for note in schema_before_fit(X, None, 5, 0).notes if note.decision == "the index is dropped"]
+        assert [told] * (told is not None) == [note.reason for note in notes]
+        if told:
+            scope = {"X": X, "pd": pd}
+            exec(notes[0].remedy, scope)
+            assert frame.shape[1] + frame.index.nlevels == scope["X"].shape[1]
+            assert "the index" not in str(infer_schema(scope["X"]).notes)
+
+
+def test_an_index_of_dask_is_noted():
+    """An index of a DataFrame of Dask that has a name is noted, one that counts rows is not."""
+    dask = pytest.importorskip("dask.dataframe", reason="dask is the extra distributed")
+    frame = dask.from_pandas(TABLE[["key", "size", "known"]], npartitions=2)
+    found = [str(schema_before_fit(X, None, 5).notes) for X in (frame, frame.set_index("key"))]
+    assert [False, True] == ["its index 'key' is no column" in text for text in found]
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    """What can be read only once is refused rather than waited for."""
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(OSError, match=r"t.csv' is no regular file and cannot be read twice; write what it gives to a file"):
+        tiny().fit(tmp_path / "t.csv")

@@ -531,7 +531,8 @@ class TableTokenizer(Tokenizer):
         unseen = [column for column in X.columns if column not in self.schema_]
         if missing or unseen:
             raise ValueError(
-                f"the columns differ from those of fit: missing {missing}, unseen {unseen}; select the columns {self.columns_}"
+                f"the columns differ from those of fit: missing {listed(missing)}, unseen {listed(unseen)}; pass those "
+                f"of fit, {listed(self.columns_)}, and no others"
             )
         return X
 
