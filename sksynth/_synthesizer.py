@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -355,7 +356,7 @@ class BatchLSTMSynthesizer(TableSampling):
         lacking = [column for column in columns if column not in frame.columns]
         if lacking:
             raise ValueError(
-                f"X lacks columns of batch {batch}: {listed(lacking)}; pass X[synthesizer.models_[{batch}].columns_]"
+                f"X lacks columns of batch {batch}: {listed(lacking)}; pass all of synthesizer.models_[{batch}].columns_"
             )
         return frame[columns]
 
@@ -363,7 +364,7 @@ class BatchLSTMSynthesizer(TableSampling):
         with opened_table(X, None if self._is_private else texts_of(self.schema)) as X:
             if self._is_private:
                 X = in_public_dtypes(X, self.schema) if isinstance(X, TableSource) else X
-                table: Table = TableInMemory(X, None, self.min_frequency, lambda found: readable(found, self.schema))
+                table: Table = TableInMemory(X, None, self.min_frequency, read=partial(readable, schema=self.schema))
             else:
                 seed = stream(seed_sequence(self.random_state), "survey")
                 table = table_of(X, self.schema, self.min_frequency, seed)

@@ -18,6 +18,7 @@ from ._notes import Note, Notes
 from ._pattern import check_pattern
 from ._plain import from_plain, to_plain
 from ._state import expect, reading
+from ._times import is_zone
 
 __all__ = [
     "Boolean",
@@ -295,6 +296,8 @@ class Datetime(Field):
                 f"Datetime: format must have no offset that differs between cells, got {self.format!r}; write the offset that "
                 "all cells have, such as Z or +0100, as it is, or convert the column with pandas.to_datetime(..., utc=True)"
             )
+        if self.tz is not None and not is_zone(self.tz):
+            raise ValueError(f"Datetime: tz must be the name of a time zone such as 'Europe/Berlin', got {self.tz!r}")
 
     def describe_domain(self) -> str:
         """Return the bounds and the resolution."""

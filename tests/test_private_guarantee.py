@@ -4,6 +4,7 @@ import re
 import tracemalloc
 import warnings
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -376,7 +377,10 @@ PLAIN = {
     ),
     "text": (fields.Text(max_length=3, alphabet="ab"), ["a", "ab", None], [3, 2.5, "xyz", b"a", Decimal("NaN")]),
     "key": (fields.Identifier(pattern="K[0-9]{3}"), ["K123", "K007"], [2.5, 3, "zz"]),
-    "city": (fields.Category(["a", 1]), ["a", 1, None], [2.5, True, "x", [1], Decimal("0.5"), np.timedelta64(1, "D")]),
+    "city": (
+        fields.Category(["a", 1]), ["a", 1, None],
+        [2.5, True, "x", [1], Fraction(1, 3), Decimal("nan"), -(10**400), np.timedelta64(1, "D")],
+    ),
 }  # fmt: skip
 TYPED = {
     "infinity": (fields.Number(0, 9), pd.Series([0.5, 1.0, np.nan] * 20), np.inf),

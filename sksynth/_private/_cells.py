@@ -11,9 +11,11 @@ import pandas as pd
 from pandas.api import types
 
 from .._formats import parse_dates
+from .._validation import is_plain
 
 FIRST, LAST = "-100000-01-01", "100000-12-31"  # dates that can be computed with
 ZONED = "0001-01-03", "9999-12-29"  # those whose clock can be told
+MOST = 2.0**1_023  # of numbers that may be categories
 NANOSECONDS = "1677-09-23", "2262-04-09"
 
 
@@ -139,11 +141,13 @@ def _float(cell):
 
 def _plain(cell, field):
     """A value that a category may be; moments and durations as text."""
-    if isinstance(cell, str | bool | np.bool_):
+    if isinstance(cell, str):
+        return str.__str__(cell)
+    if isinstance(cell, bool | np.bool_):
         return cell
     if _real(cell):
-        number = _float(cell) if isinstance(cell, Decimal) else cell
-        return number if -np.inf < number < np.inf else None
+        number = _float(cell)
+        return (cell if is_plain(type(cell)) else number) if -MOST < number < MOST else None
     return str(cell) if isinstance(cell, _TIMES) and not pd.isna(cell) else None
 
 
@@ -164,7 +168,7 @@ def _date(cell, field):
 
 def _word(cell, field):
     if isinstance(cell, str):
-        return cell
+        return str.__str__(cell)
     plain = _plain(cell, field)
     return str(plain) if plain is not None and (field.kind == "text" or isinstance(plain, Integral)) else None
 

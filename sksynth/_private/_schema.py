@@ -130,12 +130,10 @@ def _check_dtype(field, dtype, column):
     """Refuse a field that no cell of a column of this dtype can be."""
     suits, remedy = _SUITED[field.kind]
     if not (types.is_object_dtype(dtype) or suits(dtype)):
-        what = type(field).__name__
+        what, remedy = type(field).__name__, f"convert it with X[{column!r}] = X[{column!r}]{remedy}"
     elif field.kind == "category" and field.categories and not any(_may_be(value, dtype) for value in field.categories):
-        what, remedy = (
-            f"Category of {type(field.categories[0]).__name__}",
-            "give categories of that dtype, or convert the column",
-        )
+        what = f"Category of {type(field.categories[0]).__name__}"
+        remedy = "give categories of that dtype, or convert the column"
     else:
         return
     raise ValueError(f"column {column!r}: its field is {what}, but its dtype is {dtype}; {remedy}")
@@ -164,14 +162,14 @@ def _is_category(dtype):
 
 _SUITED = {  # by the kind of a field, which dtypes suit it beside object, and what to do
     "category": (lambda dtype: True, ""),
-    "number": (_is_number, "convert the column with .astype(float)"),
-    "boolean": (lambda dtype: types.is_bool_dtype(dtype) or _is_category(dtype), "convert the column with .astype('boolean')"),
+    "number": (_is_number, ".astype(float)"),
+    "boolean": (lambda dtype: types.is_bool_dtype(dtype) or _is_category(dtype), ".astype('boolean')"),
     "datetime": (
         lambda dtype: types.is_datetime64_any_dtype(dtype) or types.is_integer_dtype(dtype) or types.is_string_dtype(dtype),
-        "convert the column with pandas.to_datetime",
+        ".astype('datetime64[s]')",
     ),
-    "text": (_is_words, "convert the column with .astype(str)"),
-    "identifier": (lambda dtype: _is_words(dtype) or _is_number(dtype), "convert the column with .astype(str)"),
+    "text": (_is_words, ".map(str, na_action='ignore')"),
+    "identifier": (lambda dtype: _is_words(dtype) or _is_number(dtype), ".map(str, na_action='ignore')"),
 }  # fmt: skip
 
 

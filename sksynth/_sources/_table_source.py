@@ -36,11 +36,17 @@ class TableSource(Source):
     n_rows : int
     has_dtypes : bool
         Whether the source itself says which they are, and they are not found from the cells.
+    index : list of str
+        Names of what is an index of pandas in the table, and no column; but of one without a name that counts rows.
+    with_index : str
+        A line of Python that makes columns of these.
     """
 
     dtypes: dict[Any, Any]
     n_rows: int
     has_dtypes = True
+    index: Sequence[str] = ()
+    with_index: str = "X = X.reset_index()"
 
     @abstractmethod
     def _read(self, columns: list) -> Iterator[pd.DataFrame]:
