@@ -50,7 +50,9 @@ def frame_remedy(X: Any, it: str) -> str | None:
     if isinstance(X, np.ndarray):
         return _array_remedy(X, it)
     if isinstance(X, str):
-        return f"pd.read_parquet({it})" if X.lower().endswith((".parquet", ".pq")) else f"pd.read_csv({it})"
+        if X.lower().endswith((".parquet", ".pq")):
+            return f"pd.read_parquet({it})"
+        return f"pd.read_csv({it}, sep='\\t')" if X.lower().endswith(".tsv") else f"pd.read_csv({it})"
     if isinstance(X, Mapping):
         return f"pd.DataFrame({it})" if any(map(_is_nested, X.values())) else f"pd.DataFrame([{it}])"
     if isinstance(X, list | tuple):
