@@ -5,11 +5,11 @@ from functools import lru_cache
 import numpy as np
 import tensorflow as tf
 
+from .._forks import refuse_fork
 from .._grammar import Grammar
 from ._engine import Weights
 from ._layout import Layout
 from ._network import NetworkShape, prepare, row_losses
-from ._quiet import refuse_fork
 from ._training import scoring_chunks
 
 
