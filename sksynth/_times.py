@@ -5,13 +5,27 @@ own calendar.
 """
 
 import re
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from ._formats import parse_dates, write_dates
+from ._plain import ZONE
 from ._values import NANOSECONDS, column_of
+
+MOMENTS = [datetime(year, month, 1, tzinfo=UTC) for year in (1950, 1985, 2020) for month in (1, 7)]
+
+
+def has_name(tz) -> bool:
+    """Say whether a time zone has a name by which pandas finds it again."""
+    try:
+        again = pd.DatetimeTZDtype("s", str(tz)).tz
+    except Exception:  # of any library of time zones
+        return False
+    same = all(moment.astimezone(again).utcoffset() == moment.astimezone(tz).utcoffset() for moment in MOMENTS)
+    return same and ZONE.fullmatch(str(tz)) is not None
 
 
 def unit_of(field) -> str:

@@ -53,8 +53,11 @@ def _object_numbers(values, missing, column):
             return filled.to_numpy(wide)
         except OverflowError:
             continue
-    largest = max(values[~missing], key=abs)
-    raise ValueError(f"column {column!r}: got integers beyond 64 bits, e.g. {largest!r}; store them as strings or floats")
+    ends = " to ".join(f"{bound:.9e}" for bound in map(float, (values[~missing].min(), values[~missing].max())))
+    raise ValueError(
+        f"column {column!r}: expected whole numbers that 64 bits hold together, got {ends}; store them as strings with "
+        f"X[{column!r}] = X[{column!r}].map(str, na_action='ignore')"
+    )
 
 
 def decimal_places(values: np.ndarray, dtype: str) -> int | str:
