@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-__all__ = ["DateFormat", "distinct_texts", "find_date_format", "parse_dates", "write_dates"]
+__all__ = ["SAMPLE", "DateFormat", "distinct_texts", "find_date_format", "parse_dates", "plain_format", "write_dates"]
 
 SAMPLE = 200  # distinct strings on which candidates are tried first
 FIRST_YEAR, LAST_YEAR = 1800, 2200  # of formats that are not ISO, where other numbers may look like years
@@ -50,7 +50,7 @@ class DateFormat:
 
 def parse_dates(values: pd.Series, format: str) -> pd.Series:
     """Return the moments that strings stand for; missing where they are of another format."""
-    plain = FLAGGED.sub(lambda found: "%" + next(filter(None, found.groups())).replace("P", "p"), format)
+    plain = plain_format(format)
     stamps = pd.to_datetime(values, format=plain, errors="coerce")
     if stamps.dtype != "datetime64[ns]":
         return stamps
@@ -65,6 +65,11 @@ def _far_date(text, format):
         return datetime.strptime(text, format)
     except ValueError:
         return None
+
+
+def plain_format(format: str) -> str:
+    """Return a format that pandas reads the same strings by."""
+    return FLAGGED.sub(lambda found: "%" + next(filter(None, found.groups())).replace("P", "p"), format)
 
 
 def write_dates(stamps: pd.Series, format: str) -> pd.Series:
@@ -173,7 +178,7 @@ def _clocks(found):
 def _dates(text):
     """Return the formats of a date."""
     if re.fullmatch(r"\d{8}", text):
-        return ["%Y%m%d"]
+        return ["%Y%m%d", "%d%m%Y", "%m%d%Y"]
     if re.fullmatch(r"\d{14}", text):
         return ["%Y%m%d%H%M%S"]
     if found := re.fullmatch(r"(\d{4})([-/.])\d{1,2}", text):

@@ -15,9 +15,11 @@ import pandas as pd
 from ._times import has_name
 from ._values import nullable_dtype
 
-__all__ = ["DROP", "arrow_remedy", "cells_remedy", "dtype_remedy", "frame_remedy"]
+__all__ = ["DROP", "HALF", "MEND", "arrow_remedy", "cells_remedy", "dtype_remedy", "frame_remedy"]
 
 DROP = ""  # no cell of the column can be kept
+HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which has no UTF-8
+MEND = ".encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"  # joins halves to pairs, and replaces others
 FRAMES = {  # of other libraries, by what they have
     "to_pandas": ".to_pandas()",
     "toPandas": ".toPandas()",

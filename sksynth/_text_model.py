@@ -37,9 +37,10 @@ from ._training._checkpoints import Folder
 from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train
 from ._training._progress import supervised
 from ._training._watch import Watch
-from ._validation import Container, check_columns, check_table
+from ._validation import Container, check_columns, check_table, warn
 from .privacy._ledger import Ledger
 from .tokenizers import CharTokenizer, SentencePieceTokenizer, StreamTokenizer, TableTokenizer
+from .tokenizers._lines import LineTokenizer
 
 
 class LSTMTextModel(TextSampling):
@@ -239,10 +240,10 @@ class LSTMTextModel(TextSampling):
         r"""Fit on a table or on lines of text.
 
         Lines need not fit into memory. A str or path is the name of a text file, plain or gzip, in UTF-8, with a line per
-        record: "\n" or "\r\n" ends it, and nothing else does. An iterable that is not its own iterator is read several times,
-        an iterator once, and copied. Beside that copy, the token ids are in the folder of temporary files (of `tempfile`;
-        TMPDIR says where) until fit ends: two bytes for each token of the longest line, times the lines. In memory are a few
-        bytes per line. What is learned is the same as of these lines in a list, to the bit.
+        record: "\n", "\r\n" or "\r" ends it, and nothing else does. An iterable that is not its own iterator is read several
+        times, an iterator once, and copied. Beside that copy, the token ids are in the folder of temporary files (of
+        `tempfile`; TMPDIR says where) until fit ends: two bytes for each token of the longest line, times the lines. In memory
+        are a few bytes per line. What is learned is the same as of these lines in a list, to the bit.
 
         Parameters
         ----------
@@ -301,7 +302,13 @@ class LSTMTextModel(TextSampling):
             self._fit(X, started, one_pass)
         if isinstance(self.tokenizer_, TableTokenizer):
             tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
+        self._tell_cut()
         return self
+
+    def _tell_cut(self, lines: Any = None) -> None:
+        """Warn of lines, those of fit or others, of which much is cut; never where training is private."""
+        if isinstance(self.tokenizer_, LineTokenizer) and not self._is_private and (text := self.tokenizer_.told_cut(lines)):
+            warn(text)
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):
@@ -345,6 +352,7 @@ class LSTMTextModel(TextSampling):
         X = self._check_records(X, reset=False)
         grown = copy.copy(self)
         grown.tokenizer_ = self.tokenizer_.admit(X)
+        self._tell_cut(X)
         weights, pinned = grown_weights(self, grown.tokenizer_)
         past = self.history_.to_dict("records")
         seed = stream(seed, "further", len(past))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ._plain import from_plain, to_plain
-from ._remedies import DROP, arrow_remedy, cells_remedy, dtype_remedy, frame_remedy
+from ._remedies import DROP, HALF, MEND, arrow_remedy, cells_remedy, dtype_remedy, frame_remedy
 from ._state import check_keys, expect, index_to_state, reading_state, take, take_index
 from ._times import has_name
 
@@ -102,11 +102,17 @@ def refuse_duplicates(columns: Sequence, name: str) -> None:
 def _check_names(columns: pd.Index, name: str) -> None:
     """Refuse names that cannot be found again, or not be written to a file."""
     for position, column in enumerate(columns):
-        if _is_missing(column) or not _is_writable(column):
-            problem = "is missing" if _is_missing(column) else f"is of type {type(column).__name__}"
+        problem, new = None, f"list(map(str, {name}.columns))"
+        if _is_missing(column):
+            problem = "is missing"
+        elif not _is_writable(column):
+            problem = f"is of type {type(column).__name__}"
+        elif HALF.search(str(column)):
+            problem, new = "holds half of a surrogate pair", f"[str(label){MEND} for label in {name}.columns]"
+        if problem is not None:
             raise TypeError(
                 f"Column {position} of {name} has the name {column!r}, which {problem}, expected text, a number, a date or a "
-                f"tuple of these: rename the columns with {name}.columns = list(map(str, {name}.columns))"
+                f"tuple of these: rename the columns with {name}.columns = {new}"
             )
 
 
@@ -373,9 +379,10 @@ def check_columns(estimator: Any, X: Any, frame: pd.DataFrame, *, reset: bool) -
             f"lacking: {listed(lacking)}" if lacking else "",
             "" if unseen or lacking else "they are in another order",
         ]
+        how = "pass all of estimator.columns_" if lacking else "pass X[estimator.columns_]"
         raise ValueError(
             f"The columns of X are not those that {type(estimator).__name__} was fitted with; "
-            f"{'; '.join(filter(None, parts))}: pass X[estimator.columns_]"
+            f"{'; '.join(filter(None, parts))}: {how}"
         )
     return frame if isinstance(X, pd.DataFrame) else frame.set_axis(estimator.columns_, axis=1)
 

@@ -19,7 +19,7 @@ FLOOR = {
     "_state", "_times", "_validation", "_values",
 }  # fmt: skip
 PARTS = {"_association": "_clusterer"} | dict.fromkeys(
-    ("_admit", "_complete", "_doubts", "_guess", "_infer", "_pattern"), "fields"
+    ("_admit", "_complete", "_doubts", "_guess", "_guess_numbers", "_infer", "_pattern"), "fields"
 )
 BELOW = {"core", "fields", "persistence", "privacy", "tokenizers", *FLOOR}
 USES = {

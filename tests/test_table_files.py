@@ -1,7 +1,10 @@
 """Promises of tables that need not fit into memory: Parquet and CSV files, datasets of pyarrow, DataFrames of Dask."""
 
 import datetime
+import gzip
 import os
+import re
+import subprocess
 import tempfile
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +20,7 @@ from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, _surve
 from sksynth._complete import bounds
 from sksynth._sources import _table_source, opened_table, token_ids
 from sksynth._survey import Survey, _Counts, _Extremes
+from sksynth._tables import schema_before_fit
 from sksynth.fields import infer_schema
 from sksynth.tokenizers import TableTokenizer
 
@@ -268,11 +272,21 @@ def test_no_identifier_of_the_file_is_drawn(fitted):
     assert rows["id"].is_unique and rows["id"].str.fullmatch(r"T-\d{4}").all()
 
 
+@pytest.mark.parametrize("write", [int, "K{}".format, "mail{}@example.com".format])
+def test_patterns_have_room_for_the_rows_that_are_not_sampled(write):
+    """A third of the rows gives the pattern that all rows give: counters are told by the number of rows of the table."""
+    table = pd.DataFrame({"key": [write(number) for number in 4000 + RNG.permutation(N_ROWS)]})
+    schema, part = infer_schema(table, schema={"key": fields.Identifier()}), table.iloc[:300]
+    sampled = TableTokenizer().fit_sample(part, schema.copy(), lambda columns: [table[columns]], N_ROWS)
+    assert sampled.schema_["key"].pattern == TableTokenizer(schema).fit(table).schema_["key"].pattern
+    assert sampled.schema_["key"].pattern != TableTokenizer(schema).fit(part).schema_["key"].pattern
+
+
 def test_all_rows_are_trained_on(few, parquet):
     """Token ids are those of all rows, in their order, narrow and on disk."""
     with opened_table(parquet) as source:
         survey = surveyed(source)
-        tokenizer = TableTokenizer().fit_sample(survey.sample, survey.schema(), source.chunks)
+        tokenizer = TableTokenizer().fit_sample(survey.sample, survey.schema(), source.chunks, source.n_rows)
         ids = token_ids(tokenizer, source.select(source.columns))
         assert isinstance(ids, np.memmap) and ids.dtype == np.uint8
         np.testing.assert_array_equal(ids, tokenizer.encode(TABLE)[:, : tokenizer.grammar_.n_positions])
@@ -406,7 +420,7 @@ def test_a_file_that_changes_during_fit_is_refused(few, tmp_path):
         ("t.csv", b"", "t.csv is empty: got 0 columns"),
         ("t.csv", b"a,b\n", "t.csv is empty: got 0 rows"),
         ("t.csv", b"a,a\n1,2\n", r"duplicate column names \['a'\]"),
-        ("t.csv", b"a,b\n1,\xff\xfe\n", "t.csv cannot be read as CSV"),
+        ("t.csv", b"a,b\n1,\xff\xfe\n", "t.csv is not UTF-8: got 0xff"),
         ("t.csv.gz", b"\x1f\x8b\x08\x00", "t.csv.gz cannot be read as CSV"),
         ("t.feather", b"x", r"got 't.feather', expected a table in Parquet or CSV"),
     ],
@@ -484,8 +498,92 @@ def test_what_the_schema_calls_text_is_read_as_text(tmp_path, template, field):
     assert all(isinstance(cell, str) for cell in model.sample(20, random_state=0)["n"])
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_other_encodings_are_named(tmp_path, encoding):
-    """A CSV file that is not UTF-8 is refused with how to convert it."""
-    with pytest.raises(ValueError, match=r"is not UTF-8.*iconv"):
-        read(tmp_path / "x.csv", "a,b\nä,1\n", encoding=encoding)
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [("latin-1", "ä"), ("utf-16", "ä"), ("utf-16-le", "a"), ("utf-16-be", "a"), ("utf-32", "a")],
+)
+def test_other_encodings_are_named(tmp_path, encoding, content):
+    """A CSV file that is not UTF-8 is refused with a way to convert it, and the command that is named does."""
+    with pytest.raises(ValueError, match=r"is not UTF-8.*; write it anew as UTF-8, such as with iconv") as caught:
+        read(tmp_path / "x.csv", f"name,b\n{content},1\n", encoding=encoding)
+    command = re.search("iconv -f [-A-Z0-9]+ -t UTF-8", str(caught.value))[0]
+    converted = subprocess.run([*command.split(), tmp_path / "x.csv"], capture_output=True, check=True).stdout
+    assert f"name,b\n{content},1\n" == converted.decode().removeprefix("\ufeff")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "remedy"),
+    [
+        (gzip.compress(b"a,b\n1,2\n"), "gzip", "a name that ends in .csv.gz"),
+        (b"PK\x03\x04rest", "zip, as of Excel", "export the table as CSV"),
+        (b"PAR1rest", "Parquet", "a name that ends in .parquet"),
+    ],
+)
+def test_other_formats_are_named(tmp_path, content, name, remedy):
+    """What is called CSV, but is in another format, is refused as what it is; the name that is proposed for gzip works."""
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=f"x.csv is no CSV: .* the format of {name} does; .*{remedy}"):
+        tiny().fit(tmp_path / "x.csv")
+    if name == "gzip":
+        (tmp_path / "x.csv").rename(tmp_path / "x.csv.gz")
+        with opened_table(tmp_path / "x.csv.gz") as table:
+            assert [[1, 2]] == table.whole().to_numpy().tolist()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "^"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_first_line_may_say_what_separates(tmp_path, mark, columns, end):
+    """A first line such as sep=; is no row, and what it says holds; lines end as they do anywhere."""
+    names, rows = list("abc")[:columns], [["01", "x", "2.5"][:columns], ["17", "y", "3.0"][:columns]]
+    text = end.join([f"sep={mark}", mark.join(names), *map(mark.join, rows)])
+    found = read(tmp_path / "x.csv", text)
+    assert names == list(found.columns)
+    assert [row[0] for row in rows] == found["a"].tolist()
+    assert 2 == len(found)
+
+
+def test_rows_longer_than_the_first_line_are_told_so(tmp_path):
+    """A remark before the line of column names is an error that says what the first line has to be."""
+    with pytest.raises(ValueError, match=r"x\.csv cannot be read as CSV: its rows have more cells than its first line"):
+        read(tmp_path / "x.csv", "made by hand\na,b\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (TABLE.set_index("size"), "its index 'size' is no column"),
+        (TABLE.set_index(["size", "name"]), "its index 'name', 'size' is no column"),
+        (TABLE.set_index(pd.date_range("2020-01-01", periods=len(TABLE))), "its index without a name is no column"),
+        (TABLE[TABLE.index % 2 == 0], None),
+        (TABLE, None),
+    ],
+)
+def test_an_index_in_a_file_is_noted(tmp_path, frame, told):
+    """A schema of a Parquet file notes an index that is dropped; the line that it names makes columns of it."""
+    frame.to_parquet(tmp_path / "t.parquet")
+    import pyarrow.dataset
+
+    for X in (tmp_path / "t.parquet", pyarrow.dataset.dataset(tmp_path / "t.parquet")):
+        notes = [note for note in schema_before_fit(X, None, 5, 0).notes if note.decision == "the index is dropped"]
+        assert [told] * (told is not None) == [note.reason for note in notes]
+        if told:
+            scope = {"X": X, "pd": pd}
+            exec(notes[0].remedy, scope)
+            assert frame.shape[1] + frame.index.nlevels == scope["X"].shape[1]
+            assert "the index" not in str(infer_schema(scope["X"]).notes)
+
+
+def test_an_index_of_dask_is_noted():
+    """An index of a DataFrame of Dask that has a name is noted, one that counts rows is not."""
+    dask = pytest.importorskip("dask.dataframe", reason="dask is the extra distributed")
+    frame = dask.from_pandas(TABLE[["key", "size", "known"]], npartitions=2)
+    found = [str(schema_before_fit(X, None, 5).notes) for X in (frame, frame.set_index("key"))]
+    assert [False, True] == ["its index 'key' is no column" in text for text in found]
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    """What can be read only once is refused rather than waited for."""
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(OSError, match=r"t.csv' is no regular file and cannot be read twice; write what it gives to a file"):
+        tiny().fit(tmp_path / "t.csv")

@@ -18,6 +18,7 @@ from .._validation import check_table, listed
 from ..fields import Note, Schema, infer_schema
 from ._base import Tokenizer
 from ._category import CategoryCodec
+from ._codec import LOG_OUTSIDE
 from ._conditions import Condition, Place
 from ._datetime import DatetimeCodec
 from ._domain import given_cells, nearest_cells, wanted_of
@@ -25,11 +26,9 @@ from ._identifier import IdentifierCodec
 from ._line_conditions import condition_of
 from ._number import NumberCodec
 from ._spelling import Subwords
-from ._text import END, TextCodec
+from ._text import END, MANY_TEXTS, MANY_TOKENS, TextCodec
 
 logger = logging.getLogger(__name__)
-
-MANY_CUT = 0.05  # share of the texts of a column from which their being cut is worth a note
 
 CODECS = {
     "category": CategoryCodec,
@@ -109,7 +108,7 @@ class TableTokenizer(Tokenizer):
         X = check_table(X)
         return self._fit_codecs(X, infer_schema(X, min_frequency=self.min_frequency, schema=self.schema))
 
-    def fit_sample(self, X: pd.DataFrame, schema: Schema, chunks: Callable) -> "TableTokenizer":
+    def fit_sample(self, X: pd.DataFrame, schema: Schema, chunks: Callable, n_rows: int) -> "TableTokenizer":
         """Learn the tokens of each column from some rows of a table whose fields are known completely.
 
         Parameters
@@ -121,24 +120,40 @@ class TableTokenizer(Tokenizer):
         chunks : callable
             Takes columns and returns an iterable of frames: these columns of all rows, some rows at a time. It is called for
             identifiers, none of which is ever sampled.
+        n_rows : int
+            Of the table.
 
         Returns
         -------
         self : TableTokenizer
         """
-        self._fit_codecs(X, schema)
+        self._fit_codecs(X, schema, {"identifier": {"share": len(X) / n_rows}})
         keys = {column: codec for column, codec in self._codecs().items() if isinstance(codec, IdentifierCodec)}
         grown = {column: codec.avoiding(part[column] for part in chunks([column])) for column, codec in keys.items()}
         self._set_codecs([grown.get(column, codec) for column, codec in self._codecs().items()])
         return self
 
-    def _fit_codecs(self, X, schema):
-        """Set the schema, which is complete, and what is learned by it."""
+    def fit_standin(self, X: pd.DataFrame) -> "TableTokenizer":
+        """Learn the tokens of each column from rows that only stand for those of a table: what they lack, others may hold.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+
+        Returns
+        -------
+        self : TableTokenizer
+        """
+        schema = infer_schema(X, min_frequency=self.min_frequency, schema=self.schema)
+        return self._fit_codecs(X, schema, {"number": {"holes": False}, "datetime": {"holes": False}})
+
+    def _fit_codecs(self, X, schema, told=None):
+        """Set the schema, which is complete, and what is learned by it; codecs of a kind are told more."""
         self.schema_ = schema
         self._set_columns(X.columns)
         subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
-        self._set_codecs([self._fit_codec(X[column], column, subwords) for column in columns])
-        schema.notes = Notes([*schema.notes, *_text_notes(schema, subwords, X, self.min_frequency)])
+        self._set_codecs([self._fit_codec(X[column], column, subwords, told or {}) for column in columns])
+        schema.notes = Notes([*schema.notes, *_text_notes(schema, self._codecs(), subwords, X, self.min_frequency)])
         return self
 
     def _learn_subwords(self, X):
@@ -169,9 +184,9 @@ class TableTokenizer(Tokenizer):
         """Return the places of the columns in the order in which they are read: text last, so that only rows' ends vary."""
         return sorted(range(len(self.columns_)), key=lambda place: self.schema_[self.columns_[place]].kind == "text")
 
-    def _fit_codec(self, values, column, subwords):
+    def _fit_codec(self, values, column, subwords, told):
         field = self.schema_[column]
-        known = {"name": str(column), "min_frequency": self.min_frequency}
+        known = {"name": str(column), "min_frequency": self.min_frequency} | told.get(field.kind, {})
         if field.kind == "text" and field.alphabet is None:
             known |= {"spelling": subwords, "draw_bytes": False}
         codec = _codec_for(field).fit(values, field, **known)
@@ -516,7 +531,8 @@ class TableTokenizer(Tokenizer):
         unseen = [column for column in X.columns if column not in self.schema_]
         if missing or unseen:
             raise ValueError(
-                f"the columns differ from those of fit: missing {missing}, unseen {unseen}; select the columns {self.columns_}"
+                f"the columns differ from those of fit: missing {listed(missing)}, unseen {listed(unseen)}; pass those "
+                f"of fit, {listed(self.columns_)}, and no others"
             )
         return X
 
@@ -540,6 +556,16 @@ class TableTokenizer(Tokenizer):
         frame.columns = self._labels
         return frame
 
+    def pieces(self) -> dict[Any, list[str]]:
+        """Return what the texts of each column of text are put together from.
+
+        Returns
+        -------
+        pieces : dict of column to list of str
+        """
+        check_is_fitted(self)
+        return {column: codec.spelling.pieces for column, codec in self._codecs().items() if isinstance(codec, TextCodec)}
+
     def log_cell_size(self, ids: np.ndarray, n_context: int = 0) -> np.ndarray:
         """Return the log of the number (or width) of the rows that share each row's modelled tokens.
 
@@ -561,7 +587,8 @@ class TableTokenizer(Tokenizer):
     def log_outside(self, X: pd.DataFrame, n_context: int = 0) -> np.ndarray:
         """Return what rows lose of their score because tokens cannot tell them from others.
 
-        A value beyond the bounds, a category that was not kept and an unknown character each lose `log(1e6)` at least.
+        A value beyond the bounds, a category that was not kept, an unknown character, a missing cell where none can be: each
+        loses `log(1e6)` at least.
 
         Parameters
         ----------
@@ -591,7 +618,12 @@ class TableTokenizer(Tokenizer):
         check_is_fitted(self)
         X, places = self._check_columns(check_table(X)), self.places
         counted = [column for column, place in places.items() if place.run is None or place.run >= n_context]
-        return {column: codec.log_outside(X[column]) for column, codec in self._codecs().items() if column in counted}
+        codecs = {column: codec for column, codec in self._codecs().items() if column in counted}
+        return {column: codec.log_outside(X[column]) + self._log_missing(X[column]) for column, codec in codecs.items()}
+
+    def _log_missing(self, values):
+        """Return what missing cells lose where fit had none."""
+        return np.where(values.isna() & (not self.schema_[values.name].nullable), LOG_OUTSIDE, 0.0)
 
     def _split(self, ids):
         """Yield each codec with its tokens and free digits; the latter are empty where `ids` has modelled tokens only."""
@@ -689,7 +721,7 @@ def _cut(field, codec, column, n_texts):
     return field.replace(max_length=codec.length, n_folded=codec.n_cut, cut_share=share)
 
 
-def _text_notes(schema, subwords, X, min_frequency):
+def _text_notes(schema, codecs, subwords, X, min_frequency):
     """Return the notes on columns of text: of which no character is learned, or that are cut."""
     notes = []
     for column, field in schema.items():
@@ -698,12 +730,12 @@ def _text_notes(schema, subwords, X, min_frequency):
         if field.alphabet is None and subwords.is_blank and any(map(str.strip, X[column].dropna())):
             reason = f"no character is in enough rows (min_frequency={min_frequency})"
             notes.append(Note(column, "no text is learned", reason, 1.0, "all texts", "min_frequency=1"))
-        if (field.cut_share or 0) > MANY_CUT:
-            reason, remedy = (
-                f"they are longer than {field.max_length} tokens",
-                f"schema={{{column!r}: fields.Text(max_length=1000)}}",
-            )
-            notes.append(Note(column, "texts are cut", reason, field.cut_share, "their ends", remedy))
+        cut = codecs[column].cut
+        if cut.text_share > MANY_TEXTS or cut.token_share > MANY_TOKENS:
+            reason = f"they are longer than {field.max_length} tokens"
+            loss = f"their ends, {cut.token_share:.1%} of all text"
+            remedy = f"schema={{{column!r}: fields.Text(max_length={cut.n_tokens})}}"
+            notes.append(Note(column, "texts are cut", reason, cut.text_share, loss, remedy))
     return notes
 
 
