@@ -67,7 +67,7 @@ def _stamp(text, unit, zone):
     stamp = pd.Timestamp(np.datetime64(text, unit))
     try:
         return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(_zone(zone))
-    except OSError as error:  # that of a folder of time zones
+    except (KeyError, OSError) as error:  # no time zone, or the folder of some
         raise ValueError(f"expected the name of a time zone such as 'Europe/Berlin', got {zone!r}") from error
 
 

@@ -11,7 +11,7 @@ from ._table_source import TableSource
 
 __all__ = ["opened_table"]
 
-PARQUET, CSV = (".parquet", ".pq"), (".csv",)  # how the names of files end
+PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv")  # how the names of files end
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")  # after that, of CSV
 
 
