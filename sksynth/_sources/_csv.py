@@ -27,8 +27,8 @@ class CSVTable(TableSource):
     """CSV files with a line of column names, plain or compressed, read as `pandas.read_csv` would read them together.
 
     Cells may be separated by commas, semicolons, tabs or bars, or by what a first line such as ``sep=;`` says; in files named
-    .tsv they are by tabs. Codes with leading zeros or a plus, such as 01001 and +491003, stay text. The files are read once to find the
-    dtypes, once more for columns that may be such codes, and once for every use.
+    .tsv they are by tabs. Codes with leading zeros or a plus, such as 01001 and +491003, stay text. The files are read once to
+    find the dtypes, once more for columns that may be such codes, and once for every use.
 
     Parameters
     ----------
