@@ -361,7 +361,8 @@ def test_a_fit_takes_the_steps_of_its_ledger(schema, monkeypatch):
     fitted = BatchLSTMSynthesizer(text_model=model, schema=schema, epsilon=20.0, delta=1e-5).fit(table)
     event = fitted.privacy_ledger_.set_index("step").loc["training"]
     parameters = event["parameters"]
-    assert rates == [parameters["sampling_rate"]] * parameters["steps_taken"]
+    assert rates == [parameters["sampling_rate"]] * parameters["steps_planned"]
+    assert parameters["steps_taken"] == parameters["steps_planned"]
     assert scales == {parameters["noise_multiplier"] * 0.5}
     assert parameters["l2_norm_clip"] == 0.5
 
