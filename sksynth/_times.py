@@ -15,6 +15,7 @@ from ._formats import parse_dates, write_dates
 from ._plain import ZONE
 from ._values import NANOSECONDS, column_of
 
+WRITTEN = "dates written as "
 MOMENTS = [datetime(year, month, 1, tzinfo=UTC) for year in (1950, 1985, 2020) for month in (1, 7)]
 
 
@@ -68,7 +69,7 @@ def stamp_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarra
     if missing.all():
         return np.zeros(len(values), np.int64), missing
     if field.format is not None and not types.is_datetime64_any_dtype(values.dtype):
-        expected = f"dates written as {field.format}"
+        expected = WRITTEN + field.format
         texts = values.astype(object)
         if types.is_integer_dtype(values.dtype):
             texts = texts.where(missing, values.astype(str))
@@ -101,8 +102,9 @@ def duration_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.nda
 def _refuse(values, bad, column, expected):
     if bad.any():
         example = values[bad].tolist()[0]
+        coerce = ", read it as missing with coerce=True in its field," if expected.startswith(WRITTEN) else ","
         raise ValueError(
-            f"column {column!r}: expected {expected}, got {example!r}; remove it, or give it another field in schema"
+            f"column {column!r}: expected {expected}, got {example!r}; remove it{coerce} or give it another field in schema"
         )
 
 

@@ -44,7 +44,9 @@ def numbers(values: pd.Series, column) -> tuple[np.ndarray, np.ndarray]:
         return _object_numbers(values, missing, column), missing
     cells = values[~missing].tolist()
     bad = next((cell for cell in cells if isinstance(cell, bool) or not types.is_number(cell)), cells[0])
-    raise ValueError(f"column {column!r}: expected numbers, got {bad!r}; remove it, or give it another field in schema")
+    can_coerce = isinstance(bad, str) and not isinstance(dtype, pd.CategoricalDtype)
+    coerce = ", read it as missing with coerce=True in its field," if can_coerce else ","
+    raise ValueError(f"column {column!r}: expected numbers, got {bad!r}; remove it{coerce} or give it another field in schema")
 
 
 def _object_numbers(values, missing, column):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from .._coerce import coerced
 from .._formats import parse_dates
 from .._infer import infer_field
 from .._validation import is_plain
@@ -125,7 +126,9 @@ def complete_publicly(field: Field, dtype: Any, column: Hashable) -> Field:
         field = field.replace(precision=0 if whole else "continuous")
     if field.kind == "text" and field.alphabet is None:
         field = field.replace(alphabet=PRINTABLE)
-    nullable = holds_missing(dtype) if field.nullable is None else field.nullable
+    nullable = field.nullable
+    if nullable is None:
+        nullable = holds_missing(dtype) or getattr(field, "coerce", False)
     return infer_field(_empty(field, dtype), column, field.replace(nullable=nullable, n_folded=0), 1)[0]
 
 
@@ -158,7 +161,8 @@ def cell_by_cell(frame: pd.DataFrame, schema: Any) -> pd.DataFrame:
     schema = schema if isinstance(schema, Mapping) else {}
     copy = frame.copy(deep=False)
     for column in frame.columns:
-        copy[column] = _read_column(frame[column], schema.get(column))
+        field = schema.get(column)
+        copy[column] = _read_column(coerced(frame[column], field), field)
     return copy
 
 
