@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ._formats import parse_dates
+from ._formats import digits_of_dates, parse_dates
 from ._values import missing_marker, nullable_dtype
 
 __all__ = ["coerced", "coerced_table", "read_dates", "read_numbers"]
 
 NUMERAL = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?")  # codes such as 007 are none
+OFFSET = re.compile("%[zZ]")
 WIDE = 2**63  # from which whole numbers are read as floats
 
 
@@ -38,7 +39,8 @@ def coerced(values: pd.Series, field: Any) -> pd.Series:
         return values
     if field.kind == "number":
         return read_numbers(values)
-    return values if field.format is None else read_dates(values, field.format)
+    is_readable = field.format is not None and not OFFSET.search(field.format)  # else it is refused
+    return read_dates(values, field.format) if is_readable else values
 
 
 def read_numbers(values: pd.Series) -> pd.Series:
@@ -60,13 +62,11 @@ def _number(cell):
 
 def read_dates(values: pd.Series, format: str) -> pd.Series:
     """Return a column of strings or whole numbers in which cells are missing that are no dates so written."""
-    dtype = values.dtype
-    if types.is_float_dtype(dtype):  # whole numbers of which some are missing
-        values = values.where((values == values.round()) & (values.abs() < WIDE)).astype("Int64")
-    if types.is_integer_dtype(values.dtype):
-        texts = values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
-        fits = parse_dates(texts, format).notna()
-        return values if fits.all() else values.astype(nullable_dtype(str(values.dtype))).where(fits)
+    dtype, is_float = values.dtype, types.is_float_dtype(values.dtype)
+    if is_float or types.is_integer_dtype(dtype):
+        values = values.where((values % 1 == 0) & (values.abs() < WIDE)) if is_float else values
+        fits = parse_dates(digits_of_dates(values, format), format).notna()
+        return values if fits.all() else values.astype(nullable_dtype(str(dtype))).where(fits)
     if not (types.is_object_dtype(dtype) or types.is_string_dtype(dtype)):
         return values
     texts = pd.Series([_text(cell) for cell in values], values.index, dtype=object, name=values.name)

@@ -6,12 +6,22 @@ capitals; also B, a, A), ``%P`` (am or pm in small letters) and ``%3f`` (millise
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["SAMPLE", "DateFormat", "distinct_texts", "find_date_format", "parse_dates", "plain_format", "write_dates"]
+__all__ = [
+    "SAMPLE",
+    "DateFormat",
+    "digits_of_dates",
+    "distinct_texts",
+    "find_date_format",
+    "parse_dates",
+    "plain_format",
+    "write_dates",
+]
 
 SAMPLE = 200  # distinct strings on which candidates are tried first
 FIRST_YEAR, LAST_YEAR = 1800, 2200  # of formats that are not ISO, where other numbers may look like years
@@ -49,7 +59,21 @@ class DateFormat:
 
 def parse_dates(values: pd.Series, format: str) -> pd.Series:
     """Return the moments that strings stand for; missing where they are of another format."""
-    return pd.to_datetime(values, format=plain_format(format), errors="coerce")
+    plain = plain_format(format)
+    stamps = pd.to_datetime(values, format=plain, errors="coerce")
+    if stamps.dtype != "datetime64[ns]":
+        return stamps
+    lost = (values.notna() & stamps.isna()).to_numpy()
+    moments = stamps.to_numpy("datetime64[us]", copy=True)  # pandas 2 reads nanoseconds, which hold the years 1678 to 2261
+    moments[lost] = np.array([_far_date(text, plain) for text in values[lost]], "datetime64[us]")
+    return pd.Series(moments, index=values.index)
+
+
+def _far_date(text, format):
+    try:
+        return datetime.strptime(text, format)
+    except ValueError:
+        return None
 
 
 def plain_format(format: str) -> str:
@@ -78,6 +102,13 @@ def _flagged(stamps, part):
     if part[1] == "^":
         return stamps.dt.strftime(directive).str.upper()
     return stamps.dt.strftime("%p").str.lower() if part == "%P" else stamps.dt.strftime("%f").str[:3]
+
+
+def digits_of_dates(values: pd.Series, format: str) -> pd.Series:
+    """Return whole numbers, which begin with no zero, as strings in the width of a format; missing ones are None."""
+    width = len(write_dates(pd.Series([pd.Timestamp("2021-10-10 10:10:10")]), format)[0])
+    whole = values.astype("Int64") if pd.api.types.is_float_dtype(values.dtype) else values
+    return whole.astype(str).str.zfill(width).astype(object).where(values.notna(), None)
 
 
 def distinct_texts(values: pd.Series) -> pd.Series:

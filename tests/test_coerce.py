@@ -137,17 +137,21 @@ def test_what_is_mixed_or_few_stays_what_it_is(values):
 
 
 NAMED = [
-    (fields.Number(), column(numbers(1), "tba"), "expected numbers, got 'tba'"),
-    (fields.Datetime(format="%Y-%m-%d"), column(ISO, ""), "expected dates written as %Y-%m-%d, got ''"),
-    (fields.Datetime(format="%Y%m%d"), CASES["zero among whole dates"][0], "expected dates written as %Y%m%d, got 0"),
-]  # fmt: skip
+    (fields.Number(), column(numbers(1), "tba"), "expected numbers, got 'tba'; have what is no number missing with X"),
+    (
+        fields.Datetime(format="%Y-%m-%d"),
+        column(ISO, ""),
+        "written as %Y-%m-%d, got ''; remove it, read it as missing with coerce=True",
+    ),
+    (fields.Datetime(format="%Y%m%d"), column(WHOLE, 0).astype(int), "got 0; remove it, read it as missing with coerce=True"),
+]
 
 
 @pytest.mark.parametrize(("field", "values", "error"), NAMED)
 def test_a_field_that_is_named_refuses_odd_cells_unless_it_says_otherwise(field, values, error):
     """A field of the user's own refuses odd cells, names the way out, and takes it: with coerce=True they are missing."""
     table = pd.DataFrame({"x": values})
-    with pytest.raises(ValueError, match=f"column 'x': {error}; remove it, read it as missing with coerce=True in its field"):
+    with pytest.raises(ValueError, match=f"column 'x': .*{error}"):
         infer_schema(table, schema={"x": field})
     schema = infer_schema(table, schema={"x": field.replace(coerce=True)})
     assert schema["x"].nullable and not schema.notes
@@ -196,7 +200,8 @@ def test_odd_cells_are_refused_as_conditions_and_read_in_rows(fitted):
     """A condition that is an odd cell is refused with a way out that works; rows of fit may hold them, with a warning."""
     for column, cell in (("fee", "tba"), ("day", 0)):
         with pytest.raises(
-            ValueError, match=rf"given\['{column}'\] is .*got {cell!r}; fit read such cells as missing: give None for them"
+            ValueError,
+            match=rf"given\['{column}'\] is .*{cell}.* of type .*: fit read such cells as missing, so give None for them",
         ):
             fitted.sample(3, given={column: cell})
         assert fitted.sample(3, given={column: None})[column].isna().all()

@@ -119,7 +119,8 @@ def complete_publicly(field: Field, dtype: Any, column: Hashable) -> Field:
         )
     if field.kind == "text" and not (types.is_object_dtype(dtype) or types.is_string_dtype(dtype) or _is_category(dtype)):
         raise ValueError(
-            f"column {column!r}: its field is Text, but its dtype is {dtype}; convert the column with .astype(str)"
+            f"column {column!r}: its field is Text, but its dtype is {dtype}; convert it with "
+            f"X[{column!r}] = X[{column!r}].map(str, na_action='ignore')"
         )
     if field.kind == "number" and field.precision is None:
         whole = types.is_integer_dtype(dtype) or (types.is_object_dtype(dtype) and isinstance(field.low, int))
