@@ -23,8 +23,8 @@ ORPHAN_SECONDS = 5.0  # that a worker may live on: a call takes half a second, o
 class Board:
     """Where each batch writes how far it is, and reads whether to stop.
 
-    It is in memory, and once it is sent to other processes a small file, so that they reach it. A worker on another machine has
-    no such file: its batch is not shown, and is not asked to stop.
+    It is in memory, and once it is sent to other processes a small file, so that they reach it. A worker on another machine
+    has no such file: its batch is not shown, and is not asked to stop.
 
     Parameters
     ----------
