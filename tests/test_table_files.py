@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+import io
 import os
 import re
 import subprocess
@@ -391,7 +392,7 @@ def test_a_row_with_too_many_cells_is_named(tmp_path, line):
     path = tmp_path / "table.csv"
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(
-        ValueError, match=r"table.csv cannot be read as CSV: .*(line 401, saw 3|does not match length of data)"
+        ValueError, match=r"table.csv cannot be read as CSV: .*(line 401, saw 3|more cells than its first line)"
     ):
         tiny().fit(path)
 
@@ -482,7 +483,14 @@ def test_codes_keep_their_zeros(tmp_path_factory, codes, missing):
     assert np.issubdtype(frame["x"].dtype, np.integer)
 
 
-@pytest.mark.parametrize("numbers", [["10", "-07"], ["0.5", "1.25"], ["0", "10"], ["0", "1.0"]])
+@pytest.mark.parametrize("codes", [["+491003", "+4930555"], ["+49", "+1", "44"], ["+49", ""]])
+def test_codes_keep_their_plus(tmp_path, codes):
+    """Digits with a plus in front of some come back as they were written."""
+    found = read(tmp_path / "x.csv", "\n".join(["tel,x", *(f"{code},1" for code in codes)]))["tel"]
+    assert codes == found.astype(object).where(found.notna(), "").tolist()
+
+
+@pytest.mark.parametrize("numbers", [["+10", "-7"], ["+1.5", "2"], ["10", "-07"], ["0.5", "1.25"], ["0", "10"], ["0", "1.0"]])
 def test_numbers_stay_numbers(tmp_path, numbers):
     """What begins with zero but is no code is a number."""
     assert pd.api.types.is_numeric_dtype(read(tmp_path / "x.csv", "\n".join(["n", *numbers]))["n"])
@@ -541,6 +549,55 @@ def test_a_first_line_may_say_what_separates(tmp_path, mark, columns, end):
     assert names == list(found.columns)
     assert [row[0] for row in rows] == found["a"].tolist()
     assert 2 == len(found)
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.TSV", "x.tsv.gz"])
+@pytest.mark.parametrize("text", ["a\tb\n1\tp, q; r\n2\ts|t\n", "a, b; c\n1 2\n3 4\n"])
+def test_tsv_files_are_separated_by_tabs(tmp_path, name, text):
+    """A file that is named .tsv is a table whose cells are separated by tabs and nothing else."""
+    content = gzip.compress(text.encode()) if name.endswith("gz") else text.encode()
+    (tmp_path / name).write_bytes(content)
+    with opened_table(tmp_path / name) as table:
+        assert_frame_equal(table.whole(), pd.read_csv(io.StringIO(text), sep="\t"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "length width kind\n5.1 3.5 a\n4.9 3.0 b\n",
+        "x  y\n 1 2\n 30 NA\n",
+        '"first name" "age"\n"1" "Ann B" 30\n"2" "Bob C" 41\n',
+        "a b\n1,5 2,25\n3,5 4,75\n",
+    ],
+)
+def test_cells_separated_by_spaces_are_no_column_of_text(tmp_path, text):
+    """A file whose cells are separated by spaces is refused with what reads it."""
+    with pytest.raises(ValueError, match=r"x\.csv seems to be separated by spaces, with [23] names") as caught:
+        read(tmp_path / "x.csv", text)
+    call = re.search(r"pandas\.(read_csv\(path, sep=.*?\))", str(caught.value))[1]
+    assert eval(call, {"read_csv": pd.read_csv, "path": tmp_path / "x.csv"}).shape[1] > 1
+
+
+@pytest.mark.parametrize(
+    "text", ["full name\nAnn Bell\nBob Cole\n", "a remark on it\nfine 3\nvery good indeed\n", "n\n1 2\n3 4\n"]
+)
+def test_one_column_of_words_stays_one(tmp_path, text):
+    """Words in a single column of text are not taken for cells."""
+    assert_frame_equal(read(tmp_path / "x.csv", text), pd.read_csv(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("line", ["# made by hand", "#made by hand, with care", "## a", "# a,b"])
+@pytest.mark.parametrize("rows", ["a,b\n1,2\n", "a\n1\n"])
+def test_a_comment_in_front_is_named(tmp_path, line, rows):
+    """A comment before the column names is refused as what it is, and the call that is named reads the table."""
+    with pytest.raises(ValueError, match=r"x\.csv begins with # as a comment does.* pandas.read_csv\(path, comment='#'\)$"):
+        read(tmp_path / "x.csv", f"{line}\n{rows}")
+    assert_frame_equal(pd.read_csv(tmp_path / "x.csv", comment="#"), pd.read_csv(io.StringIO(rows)))
+
+
+def test_names_may_begin_with_a_hash(tmp_path):
+    """A first column whose name begins with # is one."""
+    assert ["#id", "b"] == list(read(tmp_path / "x.csv", "#id,b\n1,2\n")) and ["#"] == list(read(tmp_path / "x.csv", "#\n1\n"))
 
 
 def test_rows_longer_than_the_first_line_are_told_so(tmp_path):

@@ -18,8 +18,9 @@ from ..privacy._accounting import gaussian_noise
 from ..privacy._ledger import Ledger
 from ..privacy._mechanisms import noisy_total, system_generator
 from ..tokenizers import TableTokenizer
+from ._cells import cell_by_cell
 from ._domains import release_domains
-from ._schema import cell_by_cell, split_schema
+from ._schema import split_schema
 from ._shapes import column_like, release_shapes
 
 LEAST_NOISE = 10.0  # noise multiplier of domains, and again of shapes: beside training at epsilon 3 they cost next to nothing
@@ -58,7 +59,7 @@ class Release:
         """Return a tokenizer of some of the columns that saw the stand-in alone, and the stand-in's modelled tokens."""
         columns = list(self.schema) if columns is None else columns
         known = {column: self.schema[column] for column in columns}
-        tokenizer = TableTokenizer(known, min_frequency=1).fit(self.standin[columns])
+        tokenizer = TableTokenizer(known, min_frequency=1).fit_standin(self.standin[columns])
         tokenizer.schema_.notes = Notes()  # those on the stand-in say nothing of the table
         for column, field in known.items():  # what was folded of the table, not of the stand-in
             kept = {name: getattr(field, name) for name in vars(field) if name.startswith("n_folded")}

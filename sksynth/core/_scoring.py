@@ -5,12 +5,12 @@ from functools import lru_cache
 import numpy as np
 import tensorflow as tf
 
+from .._forks import refuse_fork
 from .._grammar import Grammar
 from ._compiled import Compiled, compiled_for
 from ._engine import Weights
 from ._layout import Layout
 from ._network import NetworkShape, prepare, row_losses
-from ._quiet import refuse_fork
 from ._training import scoring_chunks
 
 MOST_SHAPES = 32  # whose score is kept compiled; the one unused for longest goes first

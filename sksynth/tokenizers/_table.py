@@ -127,18 +127,32 @@ class TableTokenizer(Tokenizer):
         -------
         self : TableTokenizer
         """
-        self._fit_codecs(X, schema, len(X) / n_rows)
+        self._fit_codecs(X, schema, {"identifier": {"share": len(X) / n_rows}})
         keys = {column: codec for column, codec in self._codecs().items() if isinstance(codec, IdentifierCodec)}
         grown = {column: codec.avoiding(part[column] for part in chunks([column])) for column, codec in keys.items()}
         self._set_codecs([grown.get(column, codec) for column, codec in self._codecs().items()])
         return self
 
-    def _fit_codecs(self, X, schema, share=1.0):
-        """Set the schema, which is complete, and what is learned by it from a share of the rows."""
+    def fit_standin(self, X: pd.DataFrame) -> "TableTokenizer":
+        """Learn the tokens of each column from rows that only stand for those of a table: what they lack, others may hold.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+
+        Returns
+        -------
+        self : TableTokenizer
+        """
+        schema = infer_schema(X, min_frequency=self.min_frequency, schema=self.schema)
+        return self._fit_codecs(X, schema, {"number": {"holes": False}, "datetime": {"holes": False}})
+
+    def _fit_codecs(self, X, schema, told=None):
+        """Set the schema, which is complete, and what is learned by it; codecs of a kind are told more."""
         self.schema_ = schema
         self._set_columns(X.columns)
         subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
-        self._set_codecs([self._fit_codec(X[column], column, subwords, share) for column in columns])
+        self._set_codecs([self._fit_codec(X[column], column, subwords, told or {}) for column in columns])
         schema.notes = Notes([*schema.notes, *_text_notes(schema, self._codecs(), subwords, X, self.min_frequency)])
         return self
 
@@ -170,13 +184,11 @@ class TableTokenizer(Tokenizer):
         """Return the places of the columns in the order in which they are read: text last, so that only rows' ends vary."""
         return sorted(range(len(self.columns_)), key=lambda place: self.schema_[self.columns_[place]].kind == "text")
 
-    def _fit_codec(self, values, column, subwords, share):
+    def _fit_codec(self, values, column, subwords, told):
         field = self.schema_[column]
-        known = {"name": str(column), "min_frequency": self.min_frequency}
+        known = {"name": str(column), "min_frequency": self.min_frequency} | told.get(field.kind, {})
         if field.kind == "text" and field.alphabet is None:
             known |= {"spelling": subwords, "draw_bytes": False}
-        if field.kind == "identifier":
-            known["share"] = share
         codec = _codec_for(field).fit(values, field, **known)
         if field.kind == "identifier":
             self.schema_[column] = field.replace(pattern=codec.pattern)
