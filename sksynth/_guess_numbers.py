@@ -14,6 +14,7 @@ __all__ = ["guess_floats", "guess_mixed", "guess_whole"]
 
 DATE = "%Y%m%d"
 FIRST_DATE, LAST_DATE = 1800_01_01, 2199_12_31  # between which whole numbers may be dates
+MOST_ROUNDED = 0.9  # share of distinct floats from which the decimals of the others are noise
 MOST_PLACES = 6  # decimals up to which others are taken for noise
 BY_CHANCE = 10.0  # pairs of equal numbers to expect from which having none is no chance
 MOST_NUMBERS = 0.5  # share of cells that are numbers from which the others are odd
@@ -103,7 +104,7 @@ def _usual_places(values, dtype):
     if len(distinct) <= FEW_VALUES or exact in range(MOST_PLACES + 1):
         return None, odd
     for places in range(MOST_PLACES + 1):
-        if are_rounded(distinct, places).mean() >= MOST:
+        if are_rounded(distinct, places).mean() >= MOST_ROUNDED:
             return places, ~are_rounded(values, places)
     return None, odd
 

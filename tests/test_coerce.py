@@ -131,7 +131,7 @@ def test_dates_that_are_written_otherwise_are_read_alike():
     ],
 )
 def test_what_is_mixed_or_few_stays_what_it_is(values):
-    """Where more than a tenth is odd, or a few frequent values are all there is, nothing is read as missing."""
+    """Where a fifth or more is odd, or a few frequent values are all there is, nothing is read as missing."""
     schema = infer_schema(pd.DataFrame({"x": pd.Series(values, dtype=object)}))
     assert schema["x"].kind in ("category", "text") and not schema["x"].nullable
 
