@@ -13,14 +13,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
 from ._chain import NOTHING, Chain, Way, evidence_of
+from ._notes import Notes, tell
 from ._private import statement_of, warn_of_epsilon
 from ._sampling import Choice, Tally, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
 from ._training._progress import watch_rows
+from ._training._watch import KEPT
 from ._validation import check_choice, warn
 from .privacy._ledger import Ledger
 
 OFTEN_OUTSIDE = 0.2  # share of the cells of a column above which `score` warns
+NO_NOTES = Notes()
 CHUNK = 10_000  # records that `sample_iter` gives out together, unless told otherwise
 # Of fit and load, beside what ends on _.
 _HIDDEN = ("_weights", "_container", "_n_steps", "_read_from", "_reading", "_table_notes")
@@ -179,6 +182,15 @@ class GenerativeModel(BaseEstimator):
         with persistence.reading(path):
             return cls._from_files(files, trusted)
 
+    def _returned(self, notes: Notes = NO_NOTES, where: str = "") -> Any:
+        """Return what is fitted now, after a word on doubtful decisions; pass Ctrl-C on, if that ended the fit."""
+        try:
+            tell(notes, where)
+        finally:  # also where warnings are errors
+            if self.interrupted_:
+                raise KeyboardInterrupt(KEPT)
+        return self
+
     @contextmanager
     def _refitted(self) -> Iterator[None]:
         """Remove what an earlier fit learned while the block makes another; where it fails, that is there again."""
@@ -280,5 +292,7 @@ def refuse_more_training(estimator: Any, how: str) -> None:
 def note_steps(ledger: pd.DataFrame, models: Sequence[Any]) -> None:
     """Note in a ledger how many of the planned steps were taken, where training was stopped."""
     parameters = [row for row in ledger["parameters"] if "steps_planned" in row]
-    for row, n_steps in zip(parameters, [model._n_steps for model in models if model._weights], strict=True):
-        row["steps_taken"] = n_steps
+    trained = [model for model in models if model.tokenizer_.grammar_.n_positions]
+    for row, model in zip(parameters, trained, strict=True):
+        if hasattr(model, "_n_steps"):
+            row["steps_taken"] = model._n_steps

@@ -25,7 +25,7 @@ from ._generative import (
 )
 from ._infer import given_fields
 from ._links import checked_links, find_links, reading_order
-from ._notes import Notes, tell
+from ._notes import Notes
 from ._parameters import check_synthesizer
 from ._private import (
     DELTA,
@@ -123,7 +123,7 @@ class BatchLSTMSynthesizer(TableSampling):
         The copies of Keras' callbacks that each batch used, with what they have noted, free of the network and of whatever
         cannot be pickled.
     interrupted_ : bool
-        Whether Ctrl-C ended fit before it was done.
+        Whether Ctrl-C ended fit before it was done, which raised KeyboardInterrupt: see `history_` for how far it came.
     schema_ : sksynth.fields.Schema
         What every column is, as it was given or inferred; printable, editable, to and from JSON. Its `notes` are the
         decisions that are doubtful, of which fit warns once.
@@ -243,6 +243,9 @@ class BatchLSTMSynthesizer(TableSampling):
             If a parameter, a column or the schema is not what it may be, or a file is damaged; the message names it.
         OSError
             If there is no such file, or no room for temporary ones.
+        KeyboardInterrupt
+            If Ctrl-C ended it. Where every batch had trained for an epoch, what was learned is kept: the synthesizer is fitted,
+            and `interrupted_` is True. Otherwise it is what it was before.
         """
         started = time.time()
         self._check_parameters()
@@ -250,8 +253,7 @@ class BatchLSTMSynthesizer(TableSampling):
             return self._go_on(X, started, "warm_start")
         with self._refitted():
             self._fit(X, started)
-        tell(self.schema_.notes, "schema_.notes")
-        return self
+        return self._returned(self.schema_.notes, "schema_.notes")
 
     def partial_fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
         """Train on more rows: one pass over them, from where the batches' networks are; the first call fits.
@@ -276,6 +278,8 @@ class BatchLSTMSynthesizer(TableSampling):
             As `fit`, and if X holds what there is no room for.
         RuntimeError
             If the synthesizer is private, or was loaded from a checkpoint_dir.
+        KeyboardInterrupt
+            If Ctrl-C ended it. Every batch is kept as far as it came; where none came through an epoch, nothing has changed.
         """
         started = time.time()
         self._check_parameters()
@@ -284,8 +288,7 @@ class BatchLSTMSynthesizer(TableSampling):
             return self._go_on(X, started, "partial_fit")
         with self._refitted():
             self._fit(X, started, one_pass=True)
-        tell(self.schema_.notes, "schema_.notes")
-        return self
+        return self._returned(self.schema_.notes, "schema_.notes")
 
     def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
         """Train the model of one batch anew, and replace it alone; in `checkpoint_dir` too.
@@ -312,6 +315,8 @@ class BatchLSTMSynthesizer(TableSampling):
             Without X, or if the synthesizer is private, or was loaded from a checkpoint_dir.
         ValueError, TypeError
             If there is no such batch, or as `fit`.
+        KeyboardInterrupt
+            If Ctrl-C ended it. Where the batch had trained for an epoch, the new model is kept; otherwise the old one is.
         """
         started = time.time()
         check_is_fitted(self)
@@ -327,11 +332,11 @@ class BatchLSTMSynthesizer(TableSampling):
         with nullcontext() if folder is None else folder.locked():
             if folder is not None:
                 synthesizer_files.begin_batch(model, job, folder)
-            outcomes = self._run([model], [job], started)
-        self.interrupted_ = settle(outcomes, self.verbose)
+            outcomes, interrupted = self._run([model], [job], started)
+        self.interrupted_ = settle(outcomes, interrupted, self.verbose)
         models = list(self.models_)
         models[batch] = outcomes[0].model
-        return self._set_models(models)
+        return self._set_models(models)._returned()
 
     def _with_shared_columns(self, tokenizer: TableTokenizer) -> TableTokenizer:
         """Return a batch's tokenizer that reads columns that are context of any batch as the models before read them."""
@@ -382,11 +387,13 @@ class BatchLSTMSynthesizer(TableSampling):
                 job.one_pass = one_pass
             logger.info("fitting batches of %s columns", [len(batch) for batch in self.batches_])
             try:
-                outcomes = self._run(models, jobs, started)
+                outcomes, interrupted = self._run(models, jobs, started)
                 models = [outcome.model for outcome in outcomes]
             finally:
                 self.history_ = _join_histories(models)
-        self.interrupted_ = settle(outcomes, self.verbose)
+                if self._is_private:
+                    note_steps(self.privacy_ledger_, models)
+        self.interrupted_ = settle(outcomes, interrupted, self.verbose)
         return self._set_models(models)
 
     def _folder(self) -> Folder | None:
@@ -404,7 +411,7 @@ class BatchLSTMSynthesizer(TableSampling):
         known = {column: model.tokenizer_.schema_[column] for model, batch in parts for column in batch}
         notes = [model.tokenizer_.schema_.notes.of(batch) for model, batch in zip(models, self.batches_, strict=True)]
         self.schema_ = Schema({column: known[column] for column in self.columns_}, chain(self._table_notes, *notes))
-        if self._is_private and all(hasattr(model, "_n_steps") for model in models):
+        if self._is_private:
             note_steps(self.privacy_ledger_, models)
         return self
 
@@ -457,9 +464,9 @@ class BatchLSTMSynthesizer(TableSampling):
         models, jobs = map(list, zip(*pairs, strict=True))
         for batch, job in enumerate(jobs):
             job.batch = batch
-        outcomes = self._run(models, jobs, started)
-        self.interrupted_ = settle(outcomes, self.verbose)
-        return self._set_models([outcome.model for outcome in outcomes])
+        outcomes, interrupted = self._run(models, jobs, started)
+        self.interrupted_ = settle(outcomes, interrupted, self.verbose)
+        return self._set_models([outcome.model for outcome in outcomes])._returned()
 
     def _new_clusterer(self) -> ColumnClusterer:
         return ColumnClusterer() if self.clusterer is None else clone(self.clusterer)
@@ -551,14 +558,15 @@ class BatchLSTMSynthesizer(TableSampling):
         params = self._cloned_template().get_params(deep=False)
         return {name: value for name, value in params.items() if name not in ("tokenizer", "callbacks")}
 
-    def _run(self, models: list, jobs: list, started: float) -> list[Outcome]:
-        """Train models on their jobs, in parallel, watched."""
+    def _run(self, models: list, jobs: list, started: float) -> tuple[list[Outcome], bool]:
+        """Train models on their jobs, in parallel, watched; return with what becomes of them whether Ctrl-C was pressed."""
         template = self.text_model.callbacks if self.text_model is not None else None
         ends = None if self.max_time is None else started + self.max_time
         for job in jobs:
             job.callbacks = [*(template or ()), *(self.callbacks or ())]
         with supervised(self.verbose, [n_epochs(*pair) for pair in zip(models, jobs, strict=True)]) as board:
-            return run_jobs(models, jobs, board, ends, self.n_jobs)
+            outcomes = run_jobs(models, jobs, board, ends, self.n_jobs)
+        return outcomes, board.interrupted
 
     def _to_files(self) -> dict[str, bytes]:
         return synthesizer_files.to_files(self)

@@ -17,7 +17,7 @@ from ._generative import (
     note_steps,
     refuse_more_training,
 )
-from ._notes import tell
+from ._notes import Notes
 from ._parameters import check_text_model
 from ._private import (
     DELTA,
@@ -155,7 +155,7 @@ class LSTMTextModel(TextSampling):
         The copies of Keras' callbacks that were used, with what they have noted, free of the network and of whatever cannot
         be pickled.
     interrupted_ : bool
-        Whether Ctrl-C ended fit before it was done.
+        Whether Ctrl-C ended fit before it was done, which raised KeyboardInterrupt: see `history_` for how far it came.
     n_features_in_ : int
         Number of columns, of a table.
     feature_names_in_ : ndarray of str
@@ -260,6 +260,9 @@ class LSTMTextModel(TextSampling):
             If a parameter, a column or a line is not what it may be.
         OSError
             If a file is not there or cannot be read, or there is no room for temporary files.
+        KeyboardInterrupt
+            If Ctrl-C ended it. After the first epoch, what was learned is kept: the model is fitted, and `interrupted_` is
+            True. Before, it is what it was before.
         """
         return self._fit_or_go_on(X, self.warm_start)
 
@@ -285,6 +288,8 @@ class LSTMTextModel(TextSampling):
             As `fit`, and if X holds what there is no room for.
         RuntimeError
             If the model is private, or was loaded from a checkpoint_dir.
+        KeyboardInterrupt
+            If Ctrl-C ended it. Where the pass was over, it is kept; otherwise the model is as it was.
         """
         return self._fit_or_go_on(X, True, one_pass=True)
 
@@ -296,12 +301,12 @@ class LSTMTextModel(TextSampling):
             refuse_more_training(self, "partial_fit")
         if further and check_fitted(self):
             with opened(X) as X:
-                return self._go_on(X, started, one_pass)
+                self._go_on(X, started, one_pass)
+            return self._returned()
         with self._refitted(), opened(X) as X:
             self._fit(X, started, one_pass)
-        if isinstance(self.tokenizer_, TableTokenizer):
-            tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
-        return self
+        notes = self.tokenizer_.schema_.notes if isinstance(self.tokenizer_, TableTokenizer) else Notes()
+        return self._returned(notes, "tokenizer_.schema_.notes")
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):
@@ -360,13 +365,14 @@ class LSTMTextModel(TextSampling):
             watch = Watch(board, 0, ends).begin(None)
             try:
                 self.interrupted_ = False
-                train(self, job, watch)
+                learned = train(self, job, watch)
             except BaseException:
-                self.__dict__.pop("_weights", None)
+                vars(self).pop("_weights", None)
                 raise
-        self.interrupted_ = settle([Outcome(self, None, watch.asked)], self.verbose)
-        if job.plan is not None:
-            note_steps(self.privacy_ledger_, [self])
+            finally:
+                if job.plan is not None:
+                    note_steps(self.privacy_ledger_, [self])
+        self.interrupted_ = settle([Outcome(self, None, learned)], board.interrupted, self.verbose)
         return self
 
     @property

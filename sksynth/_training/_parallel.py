@@ -149,7 +149,7 @@ def light(task: Task) -> Task:
     """Return a task as it travels: token ids in few bytes, and of the tokenizer its grammars alone."""
     model, grammar = copy.copy(task.model), training_grammar(task.model.tokenizer_)
     model.tokenizer, model.tokenizer_ = None, _Grammars(model.tokenizer_.grammar_, grammar)
-    model.__dict__.pop("_weights", None)  # the job has them
+    vars(model).pop("_weights", None)  # the job has them
     return task._replace(model=model, job=replace(task.job, ids=packed(task.job.ids[:, : grammar.n_positions])))
 
 
@@ -164,6 +164,7 @@ def _run_light(task, on_disk):
 def _filled(model, outcome):
     """Return the outcome of a task that has travelled, with the tokenizer that stayed here."""
     learned = {name: value for name, value in vars(outcome.model).items() if name in LEARNED}
+    vars(model).pop("_weights", None)
     vars(model).update(copy.deepcopy(learned))  # Ray's arrays lie in its store, and are not to be written to
     return replace(outcome, model=model)
 

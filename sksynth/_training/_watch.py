@@ -7,7 +7,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
@@ -16,6 +15,14 @@ from uuid import uuid4
 import numpy as np
 
 INTERRUPTED, FAILED = 1.0, 2.0  # why all batches are asked to stop
+KEPT = (
+    "the fit was interrupted, and what was learned is kept: this estimator is fitted, as far as history_ says; with "
+    "checkpoint_dir, another call of fit goes on from there"
+)
+LOST = (
+    "the fit was interrupted before every batch had trained for an epoch: this estimator is what it was before, fitted or "
+    "not; with checkpoint_dir, another call of fit goes on from there"
+)
 HOME = uuid4().hex  # what this process is called: numbers of processes are the same on other machines
 ORPHAN_SECONDS = 5.0  # that a worker may live on: a call takes half a second, or a few on a busy machine
 
@@ -34,10 +41,12 @@ class Board:
     ----------
     closed : bool
         Whether the fit is over; threads that it has left behind then stop.
+    interrupted : bool
+        Whether Ctrl-C was pressed, in the process where the fit began.
     """
 
     def __init__(self, path: str, n_batches: int):
-        self.path, self.n_batches, self.closed = path, n_batches, False
+        self.path, self.n_batches, self.closed, self.interrupted = path, n_batches, False, False
 
     def _cells(self, mode):
         """Return the file as an array: epochs done and loss by batch, then a row whose first cell says why to stop."""
@@ -215,7 +224,7 @@ def interruptible(board: Board) -> Iterator[None]:
     Raises
     ------
     KeyboardInterrupt
-        Where Ctrl-C ended a worker that was only starting, and joblib's other workers with it.
+        In place of any error after Ctrl-C, as of workers that were only starting: who catches errors is to hear of it.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -224,14 +233,15 @@ def interruptible(board: Board) -> Iterator[None]:
 
     def ask(number, frame):
         signal.signal(signal.SIGINT, before)
+        board.interrupted = True
         board.ask_to_stop(INTERRUPTED)
 
     signal.signal(signal.SIGINT, ask)
     try:
         yield
-    except BrokenExecutor as error:
-        if board.asked_to_stop() != INTERRUPTED:
+    except Exception as error:
+        if not board.interrupted:
             raise
-        raise KeyboardInterrupt("before every batch had trained, while workers were starting") from error
+        raise KeyboardInterrupt(LOST) from error
     finally:
         signal.signal(signal.SIGINT, before)

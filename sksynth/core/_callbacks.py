@@ -85,6 +85,7 @@ class Keeper(keras.callbacks.Callback):
         record |= {"seconds": self.run.lap(), "epsilon": np.inf, "delta": 0.0}
         self.run.add_record(record, self.best_epoch)
         whole = self._done >= self.steps
+        self.run.n_whole += whole
         self._plan()
         over = whole and epoch + 1 == self.run.planned
         self.model.stop_training |= over

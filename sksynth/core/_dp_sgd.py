@@ -155,6 +155,7 @@ def _end_epoch(model, epoch, spent, run, callbacks, cut):
     figures = dict.fromkeys(FIGURES, np.nan) | {"epsilon": epsilon, "delta": delta}
     # time tells how many rows were drawn: it is shown to who fits, and not kept
     record = {"epoch": epoch, **figures, "seconds": np.nan, "best": True}
+    run.n_whole += whole
     before = [dict(other) for other in run.records]
     run.add_record(record, epoch)
     run.finished = run.n_steps == spent[-1][0]

@@ -121,6 +121,8 @@ class Run:
         As in `Progress`.
     n_steps : int
         Steps taken.
+    n_whole : int
+        Epochs that were not cut short.
     planned : int
         Epochs that training takes, as far as is known by now.
     """
@@ -137,13 +139,14 @@ class Run:
     records: list[dict] = field(default_factory=list)
     finished: bool = False
     n_steps: int = 0
+    n_whole: int = 0
     planned: int = 0
 
     def __post_init__(self):
         self._clock = time.perf_counter()
         if self.start is not None:
             self.records, self.finished = [dict(record) for record in self.start.records], self.start.finished
-            self.n_steps = self.start.n_steps
+            self.n_steps, self.n_whole = self.start.n_steps, len(self.start.records)
 
     def lap(self) -> float:
         """Return the seconds since this was asked before, or since the run was made."""
