@@ -45,7 +45,7 @@ from ._training._checkpoints import CLUSTERER, Folder
 from ._training._history import HISTORY, history_frame
 from ._training._job import Job, Outcome, n_epochs, settle
 from ._training._parallel import run_jobs
-from ._training._progress import supervised
+from ._training._progress import stage, supervised
 from ._validation import Container, check_columns, check_table, listed
 from .fields import Schema
 from .privacy._ledger import Ledger
@@ -244,8 +244,8 @@ class BatchLSTMSynthesizer(TableSampling):
         OSError
             If there is no such file, or no room for temporary ones.
         KeyboardInterrupt
-            If Ctrl-C ended it. Where every batch had trained for an epoch, what was learned is kept: the synthesizer is fitted,
-            and `interrupted_` is True. Otherwise it is what it was before.
+            If Ctrl-C ended it. Where every batch had trained for an epoch, what was learned is kept: the synthesizer is
+            fitted, and `interrupted_` is True. Otherwise it is what it was before.
         """
         started = time.time()
         self._check_parameters()
@@ -367,8 +367,9 @@ class BatchLSTMSynthesizer(TableSampling):
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
         with opened_table(X, texts_of(self.schema)) as X:
             seed = stream(seed_sequence(self.random_state), "survey")
-            X = readable(X, self.schema) if self._is_private else X
-            table = table_of(X, self.schema, self.min_frequency, seed, whole=self._is_private)
+            with stage(self.verbose, "reading"):
+                X = readable(X, self.schema) if self._is_private else X
+                table = table_of(X, self.schema, self.min_frequency, seed, whole=self._is_private)
             return self._fit_table(table, started, one_pass)
 
     def _fit_table(self, table: Table, started: float, one_pass: bool) -> "BatchLSTMSynthesizer":
@@ -380,7 +381,8 @@ class BatchLSTMSynthesizer(TableSampling):
         folder = None if one_pass else self._folder()
         with nullcontext() if folder is None else folder.locked():
             if folder is not None and folder.exists() and not self.overwrite:
-                models, jobs = self._take_up(table, folder)
+                with stage(self.verbose, "taking up"):
+                    models, jobs = self._take_up(table, folder)
             else:
                 models, jobs = self._new_jobs(table, folder)
             for job in jobs:
@@ -480,10 +482,12 @@ class BatchLSTMSynthesizer(TableSampling):
     def _prepare(self, table: Table, root: np.random.SeedSequence) -> tuple[list, list]:
         """Fit the clusterer and all tokenizers; return the batches' models and jobs."""
         given = given_fields(self.schema, table.sample.columns)
-        self.clusterer_ = self._fit_clusterer(table.sample, root)
-        self._link(table.sample, table.kinds())
+        with stage(self.verbose, "clustering"):
+            self.clusterer_ = self._fit_clusterer(table.sample, root)
+            self._link(table.sample, table.kinds())
         self.epsilon_, self.delta_ = np.inf, 0.0
-        pairs = [self._new_model_and_job(batch, table, given, root) for batch in range(len(self._reading))]
+        with stage(self.verbose, "tokenising"):
+            pairs = [self._new_model_and_job(batch, table, given, root) for batch in range(len(self._reading))]
         return tuple(map(list, zip(*pairs, strict=True)))
 
     def _link(self, frame: pd.DataFrame, kinds: Mapping) -> None:
@@ -521,8 +525,9 @@ class BatchLSTMSynthesizer(TableSampling):
         """Do the same from what is public or released; say what is spent."""
         ledger = Ledger(DELTA if self.delta is None else self.delta)
         released = release(frame, self.schema, ledger, self.epsilon)
-        self.clusterer_ = cluster_privately(self._new_clusterer(), frame, released, ledger, self.epsilon)
-        self._link(frame, {column: field.kind for column, field in released.schema.items()})
+        with stage(self.verbose, "clustering"):
+            self.clusterer_ = cluster_privately(self._new_clusterer(), frame, released, ledger, self.epsilon)
+            self._link(frame, {column: field.kind for column, field in released.schema.items()})
         models = [self._new_model(frame[columns]) for columns in self._reading]
         priors = []
         for model, columns in zip(models, self._reading, strict=True):
@@ -532,10 +537,11 @@ class BatchLSTMSynthesizer(TableSampling):
         self._set_privacy(ledger, released)
         table = cell_by_cell(frame, released.schema)
         jobs = []
-        for batch, (model, plan) in enumerate(zip(models, plans, strict=True)):
-            model.epsilon_, model.delta_ = self.epsilon_, self.delta_
-            ids, seed = model.tokenizer_.encode(table[self._reading[batch]], cut=True), stream(root, "batch", batch)
-            jobs.append(Job(ids, seed, plan, batch=batch, n_context=self._n_context(batch, model)))
+        with stage(self.verbose, "tokenising"):
+            for batch, (model, plan) in enumerate(zip(models, plans, strict=True)):
+                model.epsilon_, model.delta_ = self.epsilon_, self.delta_
+                ids, seed = model.tokenizer_.encode(table[self._reading[batch]], cut=True), stream(root, "batch", batch)
+                jobs.append(Job(ids, seed, plan, batch=batch, n_context=self._n_context(batch, model)))
         return models, jobs
 
     def _new_model(self, columns: pd.DataFrame) -> LSTMTextModel:

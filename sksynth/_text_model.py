@@ -35,7 +35,7 @@ from ._sources import LineSource, opened, token_ids
 from ._text_sampling import TextSampling
 from ._training._checkpoints import Folder
 from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train
-from ._training._progress import supervised
+from ._training._progress import stage, supervised
 from ._training._watch import Watch
 from ._validation import Container, check_columns, check_table
 from .privacy._ledger import Ledger
@@ -327,11 +327,12 @@ class LSTMTextModel(TextSampling):
     def _new_job(self, X: Any, folder: Folder | None) -> Job:
         """Fit the tokenizer; return what to train on, which is written down where there is a folder."""
         seed = seed_sequence(self.random_state)
-        if self._is_private:
-            ids, plan = self._fit_privately(X)
-        else:
-            self._fit_tokenizer(lambda tokenizer: tokenizer.fit(X))
-            ids, plan = token_ids(self.tokenizer_, X), None
+        with stage(self.verbose, "tokenising"):
+            if self._is_private:
+                ids, plan = self._fit_privately(X)
+            else:
+                self._fit_tokenizer(lambda tokenizer: tokenizer.fit(X))
+                ids, plan = token_ids(self.tokenizer_, X), None
         job = Job(ids, seed, plan, folder)
         if folder is not None:
             model_files.begin(self, job)

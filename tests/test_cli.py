@@ -387,11 +387,13 @@ def test_a_fit_that_is_interrupted_leaves_its_model(run, small, fitted_small, mo
 
 
 def press(monkeypatch, method):
-    """Have Ctrl-C pressed whenever a method of what watches a batch is called."""
-    own = getattr(Watch, method)
+    """Have Ctrl-C pressed when a method of what watches a batch is called for the first time."""
+    own, calls = getattr(Watch, method), []
 
     def pressed(*args):
-        signal.raise_signal(signal.SIGINT)
+        calls.append(args)
+        if len(calls) == 1:
+            signal.raise_signal(signal.SIGINT)
         return own(*args)
 
     monkeypatch.setattr(Watch, method, pressed)

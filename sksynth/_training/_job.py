@@ -91,8 +91,8 @@ def training_grammar(tokenizer: Any) -> Any:
 
 
 def n_epochs(model: Any, job: Job) -> int:
-    """Return the number of the epochs that there are after a job, at most: those before, and its own."""
-    return len(job.past) + settings_for(model, job)["epochs"] if model.tokenizer_.grammar_.n_positions else 0
+    """Return the number of epochs that a job is planned to take."""
+    return settings_for(model, job)["epochs"] if model.tokenizer_.grammar_.n_positions else 0
 
 
 def run_job(model: Any, job: Job, watch: Watch) -> Outcome:
@@ -101,8 +101,8 @@ def run_job(model: Any, job: Job, watch: Watch) -> Outcome:
     try:
         watch.ignore_interrupts()
         lock = nullcontext() if job.folder is None else job.folder.locked(ORPHAN_SECONDS)
-        with lock, _bar_of_its_own(model, job) as tellers:
-            learned = train(model, job, watch.begin(model.max_time), tellers)
+        with lock, _bar_of_its_own(model, job, watch):
+            learned = train(model, job, watch.begin(model.max_time))
     except Exception as caught:
         caught.add_note(f"while fitting batch {job.batch}, columns {list(model.columns_)}")
         watch.board.ask_to_stop(FAILED)
@@ -111,13 +111,14 @@ def run_job(model: Any, job: Job, watch: Watch) -> Outcome:
 
 
 @contextmanager
-def _bar_of_its_own(model, job):
-    """Show the bar of a template that is verbose; yield who has to be told for that."""
+def _bar_of_its_own(model, job, watch):
+    """Show the bar of a template that is verbose."""
     if not model.verbose:
-        yield []
+        yield
         return
     with shared_board(1) as board, progress_bar(model.verbose, board, [n_epochs(model, job)], f"batch {job.batch}"):
-        yield [Watch(board, 0).tell]
+        watch.gauge.places.append((board, 0))
+        yield
 
 
 def _portable(error):
@@ -130,7 +131,7 @@ def _portable(error):
     return error
 
 
-def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> bool:
+def train(model: Any, job: Job, watch: Watch) -> bool:
     """Train a model on a job; return whether it learned anything.
 
     Its `history_` is set whatever ends it, its weights where there are any: those that it is to be trained further from, too.
@@ -142,6 +143,8 @@ def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> bo
     if not grammar.n_positions:
         model.training_ = settings_for(model, job) if found is None else found["training"]
         model._weights, model.history_ = {}, history_frame(job.past)
+        watch.gauge.begins(0, 0, 0)
+        watch.gauge.ends(0)
         return True
     from .. import core
 
@@ -154,12 +157,15 @@ def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> bo
     keras_callbacks, callables = core.split_callbacks(job.callbacks)
     model.callbacks_ = copy.deepcopy(keras_callbacks)
     run = core.Run(
-        on_epoch=_Teller([watch.tell, *tellers], callables),
+        on_epoch=_Teller(watch.gauge, callables), on_step=watch.gauge.moves,
         must_stop=watch.must_stop, callbacks=model.callbacks_, batch=job.batch, weights=job.weights,
         start=None if found is None else core.Progress(**found), past_epochs=len(job.past),
     )  # fmt: skip
     try:
+        watch.gauge.begins(len(run.records), max(model.training_["epochs"], len(run.records)), len(job.past))
         weights = _weights(model, job, run, watch)
+        if run.finished or not watch.asked:
+            watch.gauge.ends(len(run.records))
         if run.records:
             run.records[-1]["ended"] = _why_ended(run, model.training_, watch)
     finally:
@@ -243,10 +249,10 @@ def grown_weights(model: Any, tokenizer: Any) -> tuple[dict[str, np.ndarray], di
 
 
 class _Teller:
-    """Tells the user's callables of an epoch, whose errors say whose they are, then our own listeners."""
+    """Tells the user's callables of an epoch, whose errors say whose they are, then the gauge."""
 
-    def __init__(self, own, callables):
-        self.own, self.callables = own, callables
+    def __init__(self, gauge, callables):
+        self.gauge, self.callables = gauge, callables
 
     def __call__(self, state):
         from ..core import callback_error
@@ -256,8 +262,7 @@ class _Teller:
                 callback(state)
             except Exception as error:
                 raise callback_error(callback, state.batch, state.epoch, error) from error
-        for listener in self.own:
-            listener(state)
+        self.gauge.tell(state)
 
 
 def settle(outcomes: Sequence[Outcome], interrupted: bool, verbose: int = 0) -> bool:

@@ -23,7 +23,9 @@ LOST = (
     "the fit was interrupted before every batch had trained for an epoch: this estimator is what it was before, fitted or "
     "not; with checkpoint_dir, another call of fit goes on from there"
 )
+WAITING, COMPILING, TRAINING, DONE = range(4)  # what a batch does; compiling until the first steps are taken
 HOME = uuid4().hex  # what this process is called: numbers of processes are the same on other machines
+WRITE_EVERY = 0.1  # seconds between two notes of one batch within an epoch
 ORPHAN_SECONDS = 5.0  # that a worker may live on: a call takes half a second, or a few on a busy machine
 
 
@@ -49,16 +51,16 @@ class Board:
         self.path, self.n_batches, self.closed, self.interrupted = path, n_batches, False, False
 
     def _cells(self, mode):
-        """Return the file as an array: epochs done and loss by batch, then a row whose first cell says why to stop."""
-        return np.memmap(self.path, np.float64, mode, shape=(self.n_batches + 1, 2))
+        """Return the file as an array: how far each batch is, then a row whose first cell says why to stop."""
+        return np.memmap(self.path, np.float64, mode, shape=(self.n_batches + 1, 4))
 
-    def write(self, batch: int, epochs: float, loss: float) -> None:
+    def write(self, batch: int, stage: int, epochs: float, planned: int, loss: float) -> None:
         """Note how far a batch is."""
         with suppress(OSError):
-            self._cells("r+")[batch] = epochs, loss
+            self._cells("r+")[batch] = stage, epochs, planned, loss
 
     def read(self) -> np.ndarray:
-        """Return one row per batch: epochs done (all that were planned, after the last), loss. Shape (n_batches, 2)."""
+        """Return one row per batch: what it does, epochs done, in parts, epochs planned, last loss. Shape (n_batches, 4)."""
         return np.array(self._cells("r")[: self.n_batches])
 
     def ask_to_stop(self, why: float) -> None:
@@ -79,13 +81,58 @@ def shared_board(n_batches: int) -> Iterator[Board]:
     """Lend a board for as long as the block runs."""
     handle, path = tempfile.mkstemp(prefix="sksynth-board-")
     os.close(handle)
-    np.zeros((n_batches + 1, 2)).tofile(path)
+    np.pad(np.array([[WAITING, 0.0, 0.0, np.nan]] * n_batches), ((0, 1), (0, 0))).tofile(path)
     board = Board(path, n_batches)
     try:
         yield board
     finally:
         board.closed = True
         os.unlink(path)
+
+
+class Gauge:
+    """Notes on boards how far one batch is, epochs of earlier fits apart; each method where that has happened.
+
+    Parameters
+    ----------
+    board : Board
+    batch : int
+        Its place there.
+
+    Attributes
+    ----------
+    places : list of (Board, int)
+        Where it is noted.
+    """
+
+    def __init__(self, board: Board, batch: int):
+        self.places, self._written = [(board, batch)], 0.0
+
+    def begins(self, epochs: int, planned: int, past: int) -> None:
+        """Note that a batch begins, which may have trained some of the planned epochs already, after `past` of other fits."""
+        self._planned, self._past, self._loss = planned, past, np.nan
+        self._write(COMPILING, epochs)
+
+    def moves(self, epochs: float) -> None:
+        """Note what part of an epoch is over."""
+        if time.monotonic() >= self._written + WRITE_EVERY:
+            self._write(TRAINING, epochs)
+            self._written = time.monotonic()
+
+    def tell(self, state: Any) -> None:
+        """Note that an epoch is over."""
+        self._loss = state.loss if np.isnan(state.val_loss) else state.val_loss
+        self._planned = state.n_epochs - self._past
+        self._write(TRAINING, state.epoch + 1 - self._past)
+
+    def ends(self, epochs: int) -> None:
+        """Note that a batch has trained so many epochs, and will not train more."""
+        self._planned = epochs
+        self._write(DONE, epochs)
+
+    def _write(self, stage, epochs):
+        for board, batch in self.places:
+            board.write(batch, stage, epochs, self._planned, self._loss)
 
 
 class Watch:
@@ -107,11 +154,12 @@ class Watch:
     ----------
     asked : float
         Why the batch was asked to stop, by the board; 0.0 where it was not, or the time was over.
+    gauge : Gauge
     """
 
     def __init__(self, board: Board, batch: int, ends: float | None = None, share: float = 1.0, kin: bool = True):
         self.board, self.batch, self.ends, self.share, self.kin = board, batch, ends, share, kin
-        self.owner, self.asked, self._home = os.getpid(), 0.0, HOME
+        self.owner, self.asked, self.gauge, self._home = os.getpid(), 0.0, Gauge(board, batch), HOME
 
     @property
     def at_home(self) -> bool:
@@ -161,11 +209,6 @@ class Watch:
         died_before = parent is not None and parent.pid == self.owner and not _runs(self.owner)
         if self._by_child and (died_before or os.getppid() != self._parent):
             os._exit(1)
-
-    def tell(self, state: Any) -> None:
-        """Note on the board that an epoch is over."""
-        loss = state.loss if np.isnan(state.val_loss) else state.val_loss
-        self.board.write(self.batch, state.n_epochs if state.last or state.stopped else state.epoch + 1, loss)
 
 
 @cache

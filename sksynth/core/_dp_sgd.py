@@ -128,7 +128,7 @@ def _take_all(steps, spent, run):
     callbacks.on_train_begin()
     for epoch in range(len(run.records), len(spent)):
         callbacks.on_epoch_begin(epoch)
-        cut = _take_epoch(steps, spent[epoch][0], run) and run.n_steps < spent[-1][0]
+        cut = _take_epoch(steps, spent[epoch - 1][0] if epoch else 0, spent[epoch][0], run) and run.n_steps < spent[-1][0]
         _end_epoch(steps.model, epoch, spent, run, callbacks, cut)
         if cut or steps.model.stop_training:
             break
@@ -138,11 +138,12 @@ def _take_all(steps, spent, run):
     callbacks.on_train_end()
 
 
-def _take_epoch(steps, end, run):
+def _take_epoch(steps, begin, end, run):
     """Take the steps of an epoch; return whether something else than its end has ended it, which is at least one step old."""
     while run.n_steps < end:
         steps.take(run.n_steps)
         run.n_steps += 1
+        run.on_step(len(run.records) + (run.n_steps - begin) / (end - begin + 1))
         if run.must_stop(0.0):
             return True
     return False

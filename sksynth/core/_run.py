@@ -96,6 +96,8 @@ class Run:
     ----------
     on_epoch : callable
         Called with an `EpochState` after every epoch.
+    on_step : callable
+        Called after every compiled call, with the number of epochs that are over, in parts.
     must_stop : callable
         Asked after every compiled call, with the seconds that are needed to finish; True ends training.
     keep : callable
@@ -128,6 +130,7 @@ class Run:
     """
 
     on_epoch: Callable[[EpochState], Any] = _ignore
+    on_step: Callable[[float], Any] = _ignore
     must_stop: Callable[[float], bool] = _never
     keep: Callable[[Progress], Any] = _ignore
     callbacks: Sequence[Any] = ()
