@@ -76,7 +76,10 @@ def complete_boolean(field, values, column, min_frequency):
     """Return the field with its dtype."""
     present = values.dropna()
     if len(present) and types.infer_dtype(present) != "boolean":
-        raise ValueError(f"column {column!r}: expected True and False, got {present.iloc[0]!r}; use fields.Category instead")
+        raise ValueError(
+            f"column {column!r}: expected True and False, got {present.iloc[0]!r}; give it another field with "
+            f"schema={{{column!r}: fields.Category()}}"
+        )
     return field.replace(dtype=field.dtype or dtype_name(values.dtype), n_folded=0)
 
 
@@ -145,8 +148,8 @@ def complete_datetime(field, values, column, min_frequency):
         found = find_date_format(distinct_texts(values))
         if found is None or not found.fits.all():
             raise ValueError(
-                f"column {column!r}: expected dates, got {values.dtype} not all written in one format; "
-                "name it with fields.Datetime(format=...), or convert the column with pd.to_datetime"
+                f"column {column!r}: expected dates, got {values.dtype} not all written in one format; convert it with "
+                f"pd.to_datetime, or give it another field with schema={{{column!r}: {_times.other_field(values)}}}"
             )
         format = found.format
     field = field.replace(dtype=dtype, format=format, tz=tz)
@@ -235,7 +238,10 @@ def _strings(values, column):
     present = values.dropna().astype(object)
     if len(present) and types.infer_dtype(present) != "string":
         bad = next(value for value in present if not isinstance(value, str))
-        raise ValueError(f"column {column!r}: expected strings, got {bad!r}; convert it with .astype(str)")
+        raise ValueError(
+            f"column {column!r}: expected strings, got {bad!r}; convert them with "
+            f"X[{column!r}] = X[{column!r}].map(str, na_action='ignore')"
+        )
     return present
 
 

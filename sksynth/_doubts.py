@@ -19,7 +19,8 @@ def field_notes(field: Field, said: Field | None, column: object, n_rows: int, m
     share = min(n_folded / max(n_rows, 1), 1.0)
     if field.kind == "category" and not field.categories and n_folded:
         return [_nothing_kept(field, column, share, min_frequency)]
-    if share <= MANY_FOLDED or field.kind == "text":  # texts are cut by the tokenizer
+    one = n_folded and field.kind in ("number", "datetime") and field.low == field.high  # of the few cells that are present
+    if (share <= MANY_FOLDED and not one) or field.kind == "text":  # texts are cut by the tokenizer
         return []
     named = said is not None and any(getattr(said, name, None) is not None for name in ("categories", "low", "high"))
     reason, remedy = f"each is in fewer than {min_frequency} rows", "min_frequency=1"

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-__all__ = ["DateFormat", "distinct_texts", "find_date_format", "parse_dates", "write_dates"]
+__all__ = ["SAMPLE", "DateFormat", "distinct_texts", "find_date_format", "parse_dates", "plain_format", "write_dates"]
 
 SAMPLE = 200  # distinct strings on which candidates are tried first
 FIRST_YEAR, LAST_YEAR = 1800, 2200  # of formats that are not ISO, where other numbers may look like years
@@ -49,8 +49,12 @@ class DateFormat:
 
 def parse_dates(values: pd.Series, format: str) -> pd.Series:
     """Return the moments that strings stand for; missing where they are of another format."""
-    plain = FLAGGED.sub(lambda found: "%" + next(filter(None, found.groups())).replace("P", "p"), format)
-    return pd.to_datetime(values, format=plain, errors="coerce")
+    return pd.to_datetime(values, format=plain_format(format), errors="coerce")
+
+
+def plain_format(format: str) -> str:
+    """Return a format that pandas reads the same strings by."""
+    return FLAGGED.sub(lambda found: "%" + next(filter(None, found.groups())).replace("P", "p"), format)
 
 
 def write_dates(stamps: pd.Series, format: str) -> pd.Series:
@@ -159,7 +163,7 @@ def _clocks(found):
 def _dates(text):
     """Return the formats of a date."""
     if re.fullmatch(r"\d{8}", text):
-        return ["%Y%m%d"]
+        return ["%Y%m%d", "%d%m%Y", "%m%d%Y"]
     if re.fullmatch(r"\d{14}", text):
         return ["%Y%m%d%H%M%S"]
     if found := re.fullmatch(r"(\d{4})([-/.])\d{1,2}", text):

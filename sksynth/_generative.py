@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import persistence
 from ._chain import NOTHING, Chain, Way, evidence_of
-from ._notes import Notes, tell
 from ._private import statement_of, warn_of_epsilon
 from ._sampling import Choice, Tally, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
@@ -23,7 +22,6 @@ from ._validation import check_choice, warn
 from .privacy._ledger import Ledger
 
 OFTEN_OUTSIDE = 0.2  # share of the cells of a column above which `score` warns
-NO_NOTES = Notes()
 CHUNK = 10_000  # records that `sample_iter` gives out together, unless told otherwise
 # Of fit and load, beside what ends on _.
 _HIDDEN = ("_weights", "_container", "_n_steps", "_read_from", "_reading", "_table_notes")
@@ -182,14 +180,14 @@ class GenerativeModel(BaseEstimator):
         with persistence.reading(path):
             return cls._from_files(files, trusted)
 
-    def _returned(self, notes: Notes = NO_NOTES, where: str = "") -> Any:
-        """Return what is fitted now, after a word on doubtful decisions; pass Ctrl-C on, if that ended the fit."""
+    @contextmanager
+    def _interrupt_passed_on(self) -> Iterator[None]:
+        """Pass Ctrl-C on, if that ended the fit, after what it has to do or to say yet, even if its warnings are errors."""
         try:
-            tell(notes, where)
-        finally:  # also where warnings are errors
+            yield
+        finally:
             if self.interrupted_:
                 raise KeyboardInterrupt(KEPT)
-        return self
 
     @contextmanager
     def _refitted(self) -> Iterator[None]:

@@ -1,8 +1,10 @@
 """What a column of strings is: dates, a key, categories or text; and what is doubtful about it."""
 
+import re
+
 import pandas as pd
 
-from ._formats import DateFormat, distinct_texts, find_date_format
+from ._formats import SAMPLE, DateFormat, distinct_texts, find_date_format, plain_format
 from ._notes import Note
 from .fields import Category, Datetime, Field, Identifier, Text
 
@@ -14,25 +16,41 @@ MAX_RARE = 0.2  # share of rows in values rarer than min_frequency up to which s
 MIN_UNIQUE = 20  # rows from which a column that is unique per row can be an identifier
 MAX_IDENTIFIER = 64  # characters
 ALIKE = 0.95  # share of an identifier's values that have one shape
+MOST_DATES = 0.5  # share of cells that are dates of one format from which the others are odd
 MIN_KEPT = 0.25  # share of rows in values that are kept, from which codes that repeat are a category
 MIN_REPEATS = 2.0  # rows of a code, on average, from which it repeats
 MIN_REPEATED = 0.2  # share of rows with a value that is in others too, from which text is doubtful
 CODE = r"(?=.*[0-9]|[^a-z]*$)\S{1,20}"  # without spaces, and with a digit or in capitals
-PHONE = r"[+0-9][0-9 ()./-]*"
-PAIR = r"-?\d+\.\d+([,;] ?| )-?\d+\.\d+"
+PHONE = r"[+(0-9][0-9 ()./-]*"
+OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
+NUMBER = r"([^\w\s(]|[A-Z]{{3}})? ?[-+]?[^\w\s(]? ?(0|[1-9]\d*){}({}\d+)?[^\d)]{{0,4}}"  # a sign, a unit before or behind
+MIXED = "X[{0!r}] = pd.to_datetime(X[{0!r}], format='mixed', utc=True)"
+SPLIT = "X = X.drop(columns=[{0!r}]).join(X[{0!r}].str.split('{1}', expand=True).astype(float))"
 LOOKS = {
+    "pairs of numbers": (r"-?\d+\.\d+([,;] ?| )-?\d+\.\d+", SPLIT.replace("{1}", "[,; ]+")),
+    "IP addresses": (r"(\d{1,3}\.){3}\d{1,3}", SPLIT.replace("{1}", "[.]")),
     "dates": (
         r"(?=.*\d{2})(\d{1,4}|[^\W\d]{3,9}\.?)([-/. ]|, )(\d{1,2}|[^\W\d]{3,9}\.?)([-/. ]|, )\d{1,4}(?!\d).*",
-        "X[{0!r}] = pd.to_datetime(X[{0!r}], format='mixed', utc=True)",
+        MIXED,
     ),
     "durations": (r"-?\d+:\d\d(:\d\d([.,]\d+)?)?", "X[{0!r}] = pd.to_timedelta(X[{0!r}])"),
     "e-mail addresses": (r"[^@\s]+@[^@\s]+\.\w+", "schema={{{0!r}: fields.Identifier()}}"),
     "numbers with a separator or unit": (
-        r"[-+(]?[^\w\s]? ?[-+]?\d+(,\d{3})*(\.\d+)? ?[^\d]{0,4}",
+        NUMBER.format(r"(,\d{3})*", r"\."),
         "X[{0!r}] = pd.to_numeric(X[{0!r}].str.replace(r'[^0-9.-]', '', regex=True))",
     ),
+    "numbers with a decimal comma": (
+        NUMBER.format(r"([. ]\d{3})*", ","),
+        "X[{0!r}] = pd.to_numeric(X[{0!r}].str.replace(r'[^0-9,-]', '', regex=True).str.replace(',', '.'))",
+    ),
+    "numbers, some in brackets": (
+        r"\(?[^\w\s(]?(0|[1-9]\d*)(,\d{3})*(\.\d+)?\)?",
+        "X[{0!r}] = pd.to_numeric(X[{0!r}].str.replace('(', '-').str.replace(r'[^0-9.-]', '', regex=True))",
+    ),
+    "ranges of numbers": (r"\d+(\.\d+)? ?[-\u2013] ?\d+(\.\d+)?", SPLIT.replace("{1}", " ?[-\u2013] ?")),
 }
 """How the values of columns look that are taken as text or keys: a pattern, and what to do about it."""
+OF_TEXT = ("numbers", "ranges")  # what keys may look like
 
 
 def guess_strings(values: pd.Series, column: object, min_frequency: int) -> tuple[Field, list[Note]]:
@@ -49,16 +67,18 @@ def guess_strings(values: pd.Series, column: object, min_frequency: int) -> tupl
     dates = find_date_format(texts)
     if dates is not None and dates.fits.all() and (dates.is_iso or len(texts) > FEW_VALUES):
         return Datetime(format=dates.format), _order_notes(dates, column)
-    if _is_identifier(values):
-        return Identifier(), _look_notes(values, column, "a key")
     counts = values.value_counts()
     kept = counts[counts >= min_frequency]
     rare = 1 - kept.sum() / max(len(values), 1)
-    if len(counts) <= FEW_VALUES or (rare <= MAX_RARE and len(kept) <= MAX_CATEGORIES):
+    identifier = _is_identifier(values)
+    if not identifier and (len(counts) <= FEW_VALUES or (rare <= MAX_RARE and len(kept) <= MAX_CATEGORIES)):
         return Category(), []
+    odd = _odd_notes(values, texts, dates, column)
+    if identifier:
+        return Identifier(), odd or _look_notes(values, column, "a key")
     if 1 - rare >= MIN_KEPT and len(kept) <= MAX_CATEGORIES and _are_codes(values, len(texts)):
-        return Category(), []  # what folds has a note of its own
-    return Text(), _look_notes(values, column, "text") or _text_notes(values, len(texts), rare, min_frequency, column)
+        return Category(), odd  # what folds has a note of its own
+    return Text(), odd or _look_notes(values, column, "text") or _text_notes(values, len(texts), rare, min_frequency, column)
 
 
 def read_as_dates(column: object, format: str, reason: str, otherwise: str) -> Note:
@@ -71,6 +91,31 @@ def _order_notes(dates: DateFormat, column):
         return []
     reason = f"every value is a date written as {dates.other} too"
     return [read_as_dates(column, dates.format, reason, f"Datetime(format={dates.other!r})")]
+
+
+def _odd_notes(values, texts, dates, column):
+    """Return the note on strings of which most are dates of one format, and others are not."""
+    share = 0.0 if dates is None else float(values.isin(texts[dates.fits]).mean())
+    if not MOST_DATES <= share < 1:
+        return []
+    odd = texts[~dates.fits]
+    reason = f"others are no dates written as {dates.format}, such as {odd.iloc[0]!r}"
+    decision, loss = "not taken as dates, which most cells are", "sampled values may be none"
+    return [Note(column, decision, reason, share, loss, _date_remedy(column, dates, find_date_format(odd)))]
+
+
+def _date_remedy(column, *formats):
+    """Return the line that reads dates of one format or two; what is of neither is missing."""
+    if OFFSET.search(formats[0].format):
+        return MIXED.format(column).replace("utc=True", "utc=True, errors='coerce'")
+    read = "pd.to_datetime(X[{!r}], format={!r}, errors='coerce')"
+    first, *others = [read.format(column, plain_format(found.format)) for found in formats if found is not None]
+    return f"X[{column!r}] = {first}" + "".join(f".fillna({other})" for other in others)
+
+
+def _are_dates(texts):
+    """Tell whether pandas reads strings as dates, each by a format of its own."""
+    return bool(pd.to_datetime(texts, format="mixed", utc=True, errors="coerce").notna().all())
 
 
 def _is_identifier(values):
@@ -95,15 +140,16 @@ def _are_codes(values, n_distinct):
 def _look_notes(values, column, taken_as):
     """Return the note on strings that look like something which no field holds."""
     text = values.astype(object).str
-    loss = "sampled values may be malformed" if taken_as == "text" else "what the values say: sampled ones are random"
-    if taken_as != "text" and text.fullmatch(PAIR).mean() >= ALIKE:
-        remedy = f"X = X.drop(columns=[{column!r}]).join(X[{column!r}].str.split('[,; ]+', expand=True).astype(float))"
-        return [Note(column, f"taken as {taken_as}", "its values look like pairs of numbers", None, loss, remedy)]
+    is_text = taken_as == "text"
+    loss = "sampled values may be malformed" if is_text else "what the values say: sampled ones are random"
     for look, (pattern, remedy) in LOOKS.items():
         share = float(text.fullmatch(pattern).mean())
-        if share >= ALIKE and not (taken_as != "text" and look == "numbers with a separator or unit"):
-            reason = f"its values look like {look}"
-            return [Note(column, f"taken as {taken_as}", reason, share, loss, remedy.format(column))]
+        if share < ALIKE or (look.startswith(OF_TEXT) and not is_text):
+            continue
+        if look == "dates" and not _are_dates(values.iloc[:SAMPLE]):
+            continue
+        reason = f"its values look like {look}"
+        return [Note(column, f"taken as {taken_as}", reason, share, loss, remedy.format(column))]
     return []
 
 

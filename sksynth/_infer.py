@@ -7,13 +7,11 @@ from pandas.api import types
 from . import _values
 from ._complete import COMPLETE
 from ._doubts import field_notes, table_notes
-from ._formats import distinct_texts, parse_dates
-from ._guess import FEW_VALUES, MIN_UNIQUE, guess_strings, read_as_dates
+from ._guess import guess_strings
+from ._guess_numbers import guess_floats, guess_whole, mixed_notes
 from ._notes import Notes
 from ._validation import check_table
-from .fields import Boolean, Category, Datetime, Identifier, Number, Schema
-
-FIRST_DATE, LAST_DATE = 1800_01_01, 2199_12_31  # between which whole numbers may be dates
+from .fields import Boolean, Category, Datetime, Number, Schema
 
 
 def infer(X, *, min_frequency, schema) -> Schema:
@@ -88,8 +86,10 @@ def guess(values: pd.Series, column, min_frequency, n_present=None):
     if types.is_bool_dtype(dtype):
         return Boolean(), []
     if types.is_integer_dtype(dtype):
-        return _guess_whole(values.dropna(), column, n_present)
-    if types.is_float_dtype(dtype) or types.is_timedelta64_dtype(dtype):
+        return guess_whole(values.dropna(), column, n_present)
+    if types.is_float_dtype(dtype):
+        return guess_floats(values, column, n_present)
+    if types.is_timedelta64_dtype(dtype):
         return Number(), []
     if types.is_datetime64_any_dtype(dtype):
         return Datetime(), []
@@ -100,30 +100,4 @@ def guess(values: pd.Series, column, min_frequency, n_present=None):
         return Number(), []
     if kind == "boolean":
         return Boolean(), []
-    return Category(), []
-
-
-def _guess_whole(values, column, n_present):
-    if _is_key(values, n_present):
-        return Identifier(), []
-    if _are_dates(values):
-        return Datetime(format="%Y%m%d"), [read_as_dates(column, "%Y%m%d", "every number is a date so written", "Number()")]
-    return Number(), []
-
-
-def _are_dates(values):
-    """Tell whether whole numbers are dates written as year, month and day."""
-    if len(values) < MIN_UNIQUE or values.min() < FIRST_DATE or values.max() > LAST_DATE:
-        return False
-    texts = distinct_texts(values)
-    return len(texts) > FEW_VALUES and bool(parse_dates(texts, "%Y%m%d").notna().all())
-
-
-def _is_key(values, n_present):
-    """Tell whether whole numbers are a key: each occurs once, and they are nearly dense.
-
-    Unique numbers with gaps may as well be a measurement; as a `Number` they keep their range at least.
-    """
-    if len(values) < MIN_UNIQUE or not values.is_unique or values.min() < 0:
-        return False
-    return int(values.max()) - int(values.min()) < 2 * (n_present or len(values))
+    return Category(), mixed_notes(values.dropna(), column, min_frequency)

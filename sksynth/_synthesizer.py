@@ -25,7 +25,7 @@ from ._generative import (
 )
 from ._infer import given_fields
 from ._links import checked_links, find_links, reading_order
-from ._notes import Notes
+from ._notes import Notes, tell
 from ._parameters import check_synthesizer
 from ._private import (
     DELTA,
@@ -106,7 +106,8 @@ class BatchLSTMSynthesizer(TableSampling):
     random_state : int, RandomState, Generator or None, default=None
         Seed of the fit; with `epsilon` of the initial weights and dropout alone, never of draws of rows and noise.
     verbose : int, default=0
-        1 shows a progress bar over batches and epochs, and one while sampling if that takes more than a few seconds.
+        1 shows the stage of fit and a progress bar over batches and epochs, and one while sampling if that takes more than a
+        few seconds.
 
     Attributes
     ----------
@@ -253,7 +254,9 @@ class BatchLSTMSynthesizer(TableSampling):
             return self._go_on(X, started, "warm_start")
         with self._refitted():
             self._fit(X, started)
-        return self._returned(self.schema_.notes, "schema_.notes")
+        with self._interrupt_passed_on():
+            tell(self.schema_.notes, "schema_.notes")
+        return self
 
     def partial_fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
         """Train on more rows: one pass over them, from where the batches' networks are; the first call fits.
@@ -288,7 +291,9 @@ class BatchLSTMSynthesizer(TableSampling):
             return self._go_on(X, started, "partial_fit")
         with self._refitted():
             self._fit(X, started, one_pass=True)
-        return self._returned(self.schema_.notes, "schema_.notes")
+        with self._interrupt_passed_on():
+            tell(self.schema_.notes, "schema_.notes")
+        return self
 
     def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
         """Train the model of one batch anew, and replace it alone; in `checkpoint_dir` too.
@@ -336,7 +341,8 @@ class BatchLSTMSynthesizer(TableSampling):
         self.interrupted_ = settle(outcomes, interrupted, self.verbose)
         models = list(self.models_)
         models[batch] = outcomes[0].model
-        return self._set_models(models)._returned()
+        with self._interrupt_passed_on():
+            return self._set_models(models)
 
     def _with_shared_columns(self, tokenizer: TableTokenizer) -> TableTokenizer:
         """Return a batch's tokenizer that reads columns that are context of any batch as the models before read them."""
@@ -468,7 +474,8 @@ class BatchLSTMSynthesizer(TableSampling):
             job.batch = batch
         outcomes, interrupted = self._run(models, jobs, started)
         self.interrupted_ = settle(outcomes, interrupted, self.verbose)
-        return self._set_models([outcome.model for outcome in outcomes])._returned()
+        with self._interrupt_passed_on():
+            return self._set_models([outcome.model for outcome in outcomes])
 
     def _new_clusterer(self) -> ColumnClusterer:
         return ColumnClusterer() if self.clusterer is None else clone(self.clusterer)

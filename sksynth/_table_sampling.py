@@ -12,7 +12,7 @@ from ._chain import Chain, Way, conditions_of, distribution, imputed
 from ._generative import GenerativeModel, n_wanted, with_index_of
 from ._links import chain
 from ._random import seed_sequence, stream
-from ._sample_files import settings_of, write_rows
+from ._sample_files import check_texts, settings_of, write_rows
 from ._sampling import (
     Choice,
     Copies,
@@ -215,6 +215,7 @@ class TableSampling(GenerativeModel):
         )
         if not isinstance(overwrite, bool):
             raise TypeError(f"overwrite must be True or False, got {overwrite!r}")
+        check_texts(self._texts({} if given is None else read_given(given)))
         settings = settings_of(
             self._to_files(), given, validator, exclude,
             n_samples=int(n_samples), temperature=float(temperature), exclude_longer_than=int(exclude_longer_than),
@@ -247,6 +248,16 @@ class TableSampling(GenerativeModel):
         frame = check_columns(self, exclude, check_table(exclude), reset=False)
         texts = frame[[column for column, field in self.schema_.items() if field.kind == "text"]]
         return Choice(validator, max_invalid, Copies(texts, longer_than))
+
+    def _texts(self, given: Any) -> dict[Any, list]:
+        """Return what the cells of every column are, or are put together from, where that may be text."""
+        texts: dict[Any, list] = {column: [] for column in self.columns_}
+        for model in self.models_:
+            texts |= model.tokenizer_.pieces()
+        for column, field in self.schema_.items():
+            named = [*(getattr(field, "categories", None) or ()), *(getattr(field, "levels", None) or ())]
+            texts[column] = [*texts[column], *named, getattr(field, "other", None), *_cells(given.get(column))]
+        return texts
 
     def _chain(self) -> Chain:
         """Return the models of all batches as one."""
@@ -361,6 +372,11 @@ class TableSampling(GenerativeModel):
             losses = model.tokenizer_.log_outside_by_column(frame[model.columns_], model.training_.get("n_context", 0))
             shares |= {column: float((loss > 0).mean()) for column, loss in losses.items()}
         return shares
+
+
+def _cells(given: Any) -> list:
+    """Return the values in what is given of a column."""
+    return list(given) if isinstance(given, pd.Series) or pd.api.types.is_list_like(given) else [given]
 
 
 def check_category(column: Any, schema: Any) -> None:

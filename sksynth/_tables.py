@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ._notes import Notes
+from ._random import seed_sequence, stream
 from ._sources import TableSource, opened_table
 from ._survey import Survey, rows_to_survey
 from ._validation import check_table
 from .fields import Field, Schema, infer_schema
 from .tokenizers import TableTokenizer
 
-__all__ = ["Table", "TableInMemory", "in_memory", "table_of", "texts_of"]
+__all__ = ["Table", "TableInMemory", "in_memory", "schema_before_fit", "table_of", "texts_of"]
 
 TEXT_DTYPES = ("str", "string", "object")
 
@@ -117,6 +119,35 @@ def in_memory(X: Any, schema: Any = None) -> Any:
     """Return a table that is in files, or of Dask, as a frame; anything else as it is; a schema says what is text in CSV."""
     with opened_table(X, texts_of(schema)) as opened:
         return opened.whole() if isinstance(opened, TableSource) else opened
+
+
+def schema_before_fit(X: Any, given: Any, min_frequency: int, random_state: Any = None) -> Schema:
+    """Return the schema, and the notes, that a fit of a table would come to.
+
+    How many tokens of a text are learned depends on the other texts of its batch; here all are taken as one batch, and the
+    fields leave it open.
+
+    Parameters
+    ----------
+    X : what a fit takes
+    given : mapping of column to Field, or None
+    min_frequency : int
+    random_state : int, RandomState, Generator or None, default=None
+        Of the rows that are looked at, where there are many.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        As a fit.
+    """
+    with opened_table(X, texts_of(given)) as opened:
+        table = table_of(opened, given, min_frequency, stream(seed_sequence(random_state), "survey"))
+        schema = table.schema.copy()
+        texts = {column: field for column, field in schema.items() if field.kind == "text"}
+        if texts:
+            fitted = table.fitted(TableTokenizer(texts, min_frequency=min_frequency), list(texts))
+            schema.notes = Notes([*schema.notes, *fitted.schema_.notes.of(texts)])
+        return schema
 
 
 def texts_of(schema: Any) -> set:

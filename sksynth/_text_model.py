@@ -17,7 +17,7 @@ from ._generative import (
     note_steps,
     refuse_more_training,
 )
-from ._notes import Notes
+from ._notes import tell
 from ._parameters import check_text_model
 from ._private import (
     DELTA,
@@ -37,9 +37,10 @@ from ._training._checkpoints import Folder
 from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train
 from ._training._progress import stage, supervised
 from ._training._watch import Watch
-from ._validation import Container, check_columns, check_table
+from ._validation import Container, check_columns, check_table, warn
 from .privacy._ledger import Ledger
 from .tokenizers import CharTokenizer, SentencePieceTokenizer, StreamTokenizer, TableTokenizer
+from .tokenizers._lines import LineTokenizer
 
 
 class LSTMTextModel(TextSampling):
@@ -128,7 +129,8 @@ class LSTMTextModel(TextSampling):
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the held-out rows, the order of rows and dropout.
     verbose : int, default=0
-        1 shows a progress bar over the epochs, and one while sampling if that takes more than a few seconds.
+        1 shows the stage of fit and a progress bar over the epochs, and one while sampling if that takes more than a few
+        seconds.
 
     Attributes
     ----------
@@ -239,10 +241,10 @@ class LSTMTextModel(TextSampling):
         r"""Fit on a table or on lines of text.
 
         Lines need not fit into memory. A str or path is the name of a text file, plain or gzip, in UTF-8, with a line per
-        record: "\n" or "\r\n" ends it, and nothing else does. An iterable that is not its own iterator is read several times,
-        an iterator once, and copied. Beside that copy, the token ids are in the folder of temporary files (of `tempfile`;
-        TMPDIR says where) until fit ends: two bytes for each token of the longest line, times the lines. In memory are a few
-        bytes per line. What is learned is the same as of these lines in a list, to the bit.
+        record: "\n", "\r\n" or "\r" ends it, and nothing else does. An iterable that is not its own iterator is read several
+        times, an iterator once, and copied. Beside that copy, the token ids are in the folder of temporary files (of
+        `tempfile`; TMPDIR says where) until fit ends: two bytes for each token of the longest line, times the lines. In memory
+        are a few bytes per line. What is learned is the same as of these lines in a list, to the bit.
 
         Parameters
         ----------
@@ -301,12 +303,19 @@ class LSTMTextModel(TextSampling):
             refuse_more_training(self, "partial_fit")
         if further and check_fitted(self):
             with opened(X) as X:
-                self._go_on(X, started, one_pass)
-            return self._returned()
+                return self._go_on(X, started, one_pass)
         with self._refitted(), opened(X) as X:
             self._fit(X, started, one_pass)
-        notes = self.tokenizer_.schema_.notes if isinstance(self.tokenizer_, TableTokenizer) else Notes()
-        return self._returned(notes, "tokenizer_.schema_.notes")
+        with self._interrupt_passed_on():
+            if isinstance(self.tokenizer_, TableTokenizer):
+                tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
+            self._tell_cut()
+        return self
+
+    def _tell_cut(self, lines: Any = None) -> None:
+        """Warn of lines, those of fit or others, of which much is cut; never where training is private."""
+        if isinstance(self.tokenizer_, LineTokenizer) and not self._is_private and (text := self.tokenizer_.told_cut(lines)):
+            warn(text)
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
         if self._is_private and not _is_lines(X):
@@ -343,7 +352,8 @@ class LSTMTextModel(TextSampling):
         refuse_more_training(self, "partial_fit" if one_pass else "warm_start")
         grown, job = self._further_job(X, seed_sequence(self.random_state), one_pass)
         grown._run(job, started)
-        vars(self).update(vars(grown))
+        with self._interrupt_passed_on():
+            vars(self).update(vars(grown))
         return self
 
     def _further_job(self, X: Any, seed: np.random.SeedSequence, one_pass: bool) -> "tuple[LSTMTextModel, Job]":
@@ -351,6 +361,7 @@ class LSTMTextModel(TextSampling):
         X = self._check_records(X, reset=False)
         grown = copy.copy(self)
         grown.tokenizer_ = self.tokenizer_.admit(X)
+        self._tell_cut(X)
         weights, pinned = grown_weights(self, grown.tokenizer_)
         past = self.history_.to_dict("records")
         seed = stream(seed, "further", len(past))

@@ -204,15 +204,16 @@ class TextSampling(GenerativeModel):
 
     def _allowed(self, prefixes: Sequence[str] | None, max_length: int | None) -> Callable | None:
         """Return what tells the sampler which tokens may come next; None where all may."""
-        if prefixes is None and max_length is None:
-            return None
         if not hasattr(self.tokenizer_, "guides"):
+            if prefixes is None and max_length is None:
+                return None
             name = "max_length" if prefixes is None else "prefix"
             raise ValueError(
                 f"{name} is for lines of text, but this model was fitted with a {type(self.tokenizer_).__name__}, which has "
                 f"no guides: leave {name} out"
             )
-        return Guides(self.tokenizer_.guides(prefixes, max_length))
+        guides = self.tokenizer_.guides(prefixes, max_length)
+        return Guides(guides) if guides else None
 
     def _chain(self) -> Chain:
         """Return a chain of this one model."""

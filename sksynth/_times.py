@@ -5,13 +5,33 @@ own calendar.
 """
 
 import re
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ._formats import parse_dates, write_dates
+from ._formats import distinct_texts, find_date_format, parse_dates, write_dates
+from ._plain import ZONE
 from ._values import NANOSECONDS, column_of
+
+MOMENTS = [datetime(year, month, 1, tzinfo=UTC) for year in (1950, 1985, 2020) for month in (1, 7)]
+
+
+def is_zone(name) -> bool:
+    """Say whether something is the name of a time zone."""
+    try:
+        return ZONE.fullmatch(name) is not None and pd.DatetimeTZDtype("s", name).tz is not None
+    except Exception:  # of any library of time zones
+        return False
+
+
+def has_name(tz) -> bool:
+    """Say whether a time zone has a name by which pandas finds it again."""
+    if not is_zone(str(tz)):
+        return False
+    again = pd.DatetimeTZDtype("s", str(tz)).tz
+    return all(moment.astimezone(again).utcoffset() == moment.astimezone(tz).utcoffset() for moment in MOMENTS)
 
 
 def unit_of(field) -> str:
@@ -53,24 +73,47 @@ def stamp_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarra
     stamps = values
     if missing.all():
         return np.zeros(len(values), np.int64), missing
-    if field.format is not None and not types.is_datetime64_any_dtype(values.dtype):
-        expected = f"dates written as {field.format}"
-        texts = values.astype(object)
-        if types.is_integer_dtype(values.dtype):
-            texts = texts.where(missing, values.astype(str))
-        elif types.infer_dtype(values, skipna=True) != "string":
-            _refuse(values, ~missing & ~values.map(lambda cell: isinstance(cell, str)).to_numpy(bool), column, expected)
-        stamps = parse_dates(texts, field.format)
-        _refuse(values, stamps.isna().to_numpy() & ~missing, column, expected)
-    elif not types.is_datetime64_any_dtype(values.dtype):
-        _refuse(values, ~missing, column, "dates")
+    if not types.is_datetime64_any_dtype(values.dtype):
+        if field.format is None:
+            _refuse(values, ~missing, column, "dates")
+        stamps = _read_texts(values, missing, field, column)
     if (field.tz is None) != (stamps.dt.tz is None):
-        expected = "no time zone" if field.tz is None else f"the time zone {field.tz}"
-        raise ValueError(f"column {column!r}: expected dates with {expected}, got {values.dtype}; use .dt.tz_localize")
+        as_is = f"X[{column!r}] = X[{column!r}].dt.tz_localize(None)"
+        expected, remedy = f"in the time zone {field.tz}, got none", f"schema={{{column!r}: fields.Datetime()}}"
+        if field.tz is None:
+            expected, remedy = f"with no time zone, got {stamps.dt.tz}", as_is
+        raise ValueError(f"column {column!r}: expected dates {expected}; take them as they are with {remedy}")
     if field.tz is not None:
         stamps = stamps.dt.tz_convert(field.tz if field.resolution == "D" else "UTC").dt.tz_localize(None)
     counts = stamps.dt.as_unit(unit_of(field)).to_numpy().view(np.int64)
     return np.where(missing, 0, counts), missing
+
+
+def _read_texts(values, missing, field, column):
+    """Return the moments that strings, or whole numbers, in the format of a field stand for."""
+    expected = f"dates written as {field.format}"
+    texts, is_float = values.astype(object), types.is_float_dtype(values.dtype)
+    if types.is_integer_dtype(values.dtype) or (is_float and (values.dropna() % 1 == 0).all()):
+        width = len(write_dates(pd.Series([pd.Timestamp("2021-10-10 10:10:10")]), field.format)[0])
+        texts = texts.where(missing, values.astype("Int64").astype(str).str.zfill(width))  # as numbers begin with no zero
+    elif types.infer_dtype(values, skipna=True) != "string":
+        _refuse(values, ~missing & ~values.map(lambda cell: isinstance(cell, str)).to_numpy(bool), column, expected)
+    if re.search("%[zZ]", field.format):
+        _refuse_offset(texts, field, column)
+    stamps = parse_dates(texts, field.format)
+    _refuse(values, stamps.isna().to_numpy() & ~missing, column, expected)
+    return stamps
+
+
+def _refuse_offset(texts, field, column):
+    """Refuse a format that reads an offset, with one in which it is written out, if there is one."""
+    found = find_date_format(distinct_texts(texts))
+    if found is not None and found.fits.all():
+        remedy = f"write it out, as in schema={{{column!r}: fields.Datetime(format={found.format!r})}}"
+    else:
+        whole = f"X[{column!r}] = pd.to_datetime(X[{column!r}], format={field.format!r}, utc=True)"
+        remedy = f"convert the column, and leave the format out, with {whole} and schema={{{column!r}: fields.Datetime()}}"
+    raise ValueError(f"column {column!r}: the format {field.format!r} reads an offset (%z), which is not kept; {remedy}")
 
 
 def duration_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +131,21 @@ def _refuse(values, bad, column, expected):
     if bad.any():
         example = values[bad].tolist()[0]
         raise ValueError(
-            f"column {column!r}: expected {expected}, got {example!r}; remove it, or give it another field in schema"
+            f"column {column!r}: expected {expected}, got {example!r:.99}; remove it, or give the column another field with "
+            f"schema={{{column!r}: {other_field(values)}}}"
         )
+
+
+def other_field(values: pd.Series) -> str:
+    """Return in Python a field that takes whatever a column holds: of dates, if all are of one format."""
+    is_number = types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype)
+    if not is_number and types.infer_dtype(values, skipna=True) != "string":
+        return "fields.Category()"
+    whole = values.astype("Int64") if is_number and (values.dropna() % 1 == 0).all() else values
+    found = find_date_format(distinct_texts(whole))
+    if found is not None and found.fits.all():
+        return f"fields.Datetime(format={found.format!r})"
+    return "fields.Number()" if is_number else "fields.Text()"
 
 
 def stamps_of(ticks: np.ndarray, missing: np.ndarray, field, marker=np.nan) -> pd.Series:
@@ -102,7 +158,7 @@ def stamps_of(ticks: np.ndarray, missing: np.ndarray, field, marker=np.nan) -> p
     if field.format is not None:
         codes, distinct = pd.factorize(stamps)
         written = write_dates(pd.Series(distinct), field.format).to_numpy(object)
-        written = written.astype(np.int64) if "int" in field.dtype.lower() else written
+        written = written.astype(np.int64) if re.search("int|float", field.dtype.lower()) else written
         return column_of(written[codes], missing, field.dtype, marker)
     if field.tz is not None and field.resolution == "D":
         ambiguous = np.ones(len(stamps), bool)

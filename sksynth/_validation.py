@@ -4,44 +4,26 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ._plain import from_plain, to_plain
+from ._remedies import DROP, HALF, MEND, arrow_remedy, cells_remedy, dtype_remedy, frame_remedy
 from ._state import check_keys, expect, index_to_state, reading_state, take, take_index
+from ._times import has_name
 
 __all__ = ["Container", "check_choice", "check_columns", "check_int", "check_real", "check_table", "is_int", "listed", "warn"]
 
 _ARRAY_DTYPE = re.compile(r"\|(b1|i1|u1|O)|[<>]([iu][248]|f[248]|U0|[mM]8(\[\w+\])?)")  # of an array that is a table
-_CELLS = (str, bool, np.bool_, Real, type(None), type(pd.NA), type(pd.NaT))  # what a cell of an object column may be
-_NESTED = "spread its parts over columns of their own (pandas.json_normalize), or drop the column"
-_REMEDIES = {  # by the name of the type of a cell, or of the dtype of a column
-    "bytes": "decode it with .str.decode('utf-8')",
-    "bytes_": "decode it with .str.decode('utf-8')",
-    "BytesDType": "decode it with numpy.char.decode",
-    "Decimal": "convert it with .astype(float)",
-    "LongDoubleDType": "convert it with .astype('float64')",
-    "time": "convert it with .astype(str)",
-    "date": "convert it with pandas.to_datetime",
-    "datetime": "convert it with pandas.to_datetime",
-    "Timestamp": "convert it with pandas.to_datetime",
-    "datetime64": "convert it with pandas.to_datetime",
-    "timedelta": "convert it with pandas.to_timedelta",
-    "Timedelta": "convert it with pandas.to_timedelta",
-    "timedelta64": "convert it with pandas.to_timedelta",
-    "Period": "convert it with .astype(str)",
-    "Interval": "convert it with .astype(str)",
-    "PeriodDtype": "convert it with .dt.to_timestamp()",
-    "IntervalDtype": "convert it with .astype(str)",
-    "SparseDtype": "convert it with .sparse.to_dense()",
-    "ArrowDtype": "convert it with .convert_dtypes(dtype_backend='numpy_nullable')",
-}
+_CELLS = {str, np.str_, bool, np.bool_, int, float, type(None), type(pd.NA), type(pd.NaT)}  # types of cells, beside NumPy's
+_LARGEST = 1_023  # bits of an int that can still be a float
 
 
-def check_table(X: Any, *, name: str = "X") -> pd.DataFrame:
+def check_table(X: Any, *, name: str = "X", plain_names: bool = True) -> pd.DataFrame:
     """Return `X` as a DataFrame in which every column can be tokenised, or say what stands against it.
 
     Missing cells are welcome. The frame is the caller's own where `X` is a frame: never write to it.
@@ -52,6 +34,8 @@ def check_table(X: Any, *, name: str = "X") -> pd.DataFrame:
         Columns of an array or of lists are named ``0, 1, ...``
     name : str, default="X"
         What messages call the table.
+    plain_names : bool, default=True
+        Refuse names of columns that are missing, or that no file of a model can hold.
 
     Returns
     -------
@@ -63,7 +47,8 @@ def check_table(X: Any, *, name: str = "X") -> pd.DataFrame:
     ValueError
         No rows, no columns, not two dimensions, duplicate names, nested column names, infinite or complex numbers.
     TypeError
-        Sparse data, nested cells, bytes, and dtypes that are not supported; the message names the column.
+        Sparse or masked data, rows with names, nested cells, bytes, and dtypes that are not supported; the message names the
+        column, and says in a line of Python what to do.
     """
     frame = X if isinstance(X, pd.DataFrame) else _as_frame(X, name)
     if frame.shape[1] == 0:
@@ -80,8 +65,13 @@ def check_table(X: Any, *, name: str = "X") -> pd.DataFrame:
             f"flatten them with {name}.columns = {name}.columns.to_flat_index()"
         )
     refuse_duplicates(frame.columns, name)
+    if plain_names:
+        _check_names(frame.columns, name)
+    table = name if name.isidentifier() else "X"
+    first = "" if isinstance(X, pd.DataFrame) else f"{table} = pd.DataFrame({table}); "
+    _refuse_arrow(frame, name, table)
     for position, column in enumerate(frame.columns):
-        _check_values(frame.iloc[:, position], f"Column {column!r} of {name}")
+        _check_values(frame.iloc[:, position], _Where(column, name, table, first))
     return frame
 
 
@@ -89,80 +79,190 @@ def refuse_duplicates(columns: Sequence, name: str) -> None:
     """Refuse names that two columns of the table `name` have."""
     names = pd.Index(columns)
     if not names.is_unique:
-        duplicates = list(names[names.duplicated()].unique())
-        raise ValueError(f"{name} has duplicate column names {listed(duplicates)}: rename them or drop the copies")
+        duplicates, table = list(names[names.duplicated()].unique()), name if name.isidentifier() else "X"
+        raise ValueError(
+            f"{name} has duplicate column names {listed(duplicates)}: rename them, or drop the copies with "
+            f"{table} = {table}.loc[:, ~{table}.columns.duplicated()]"
+        )
+
+
+def _check_names(columns: pd.Index, name: str) -> None:
+    """Refuse names that cannot be found again, or not be written to a file."""
+    for position, column in enumerate(columns):
+        problem, new = None, f"list(map(str, {name}.columns))"
+        if _is_missing(column):
+            problem = "is missing"
+        elif not _is_writable(column):
+            problem = f"is of type {type(column).__name__}"
+        elif HALF.search(str(column)):
+            problem, new = "holds half of a surrogate pair", f"[str(label){MEND} for label in {name}.columns]"
+        if problem is not None:
+            raise TypeError(
+                f"Column {position} of {name} has the name {column!r}, which {problem}, expected text, a number, a date or a "
+                f"tuple of these: rename the columns with {name}.columns = {new}"
+            )
+
+
+def _is_missing(label: Any) -> bool:
+    return any(map(_is_missing, label)) if isinstance(label, tuple) else bool(pd.isna(label))
+
+
+def _is_writable(label: Any) -> bool:
+    try:
+        from_plain(to_plain(label))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _as_frame(X: Any, name: str) -> pd.DataFrame:
     from scipy.sparse import issparse
 
+    kind = f"{type(X).__module__}.{type(X).__name__}".removeprefix("builtins.")
     if issparse(X):
-        raise TypeError(f"{name} is a sparse {type(X).__name__}, expected a dense table: convert it with .toarray()")
-    if hasattr(X, "to_pandas"):
-        raise TypeError(f"{name} is a {type(X).__module__}.{type(X).__name__}, expected a pandas DataFrame: use .to_pandas()")
+        raise TypeError(
+            f"{name} is a sparse {type(X).__name__}, expected a dense table: convert it with {name} = {name}.toarray()"
+        )
+    remedy = frame_remedy(X, name)
+    if remedy is not None:
+        lost = ", whose rows have names or masks that would be lost" if isinstance(X, list | tuple) and "pd." in remedy else ""
+        raise (ValueError if remedy.startswith("[[") else TypeError)(
+            f"{name} is a {kind}{lost}, expected a pandas DataFrame, or rows by columns: convert it with {name} = {remedy}"
+        )
     if isinstance(X, list) and X and all(isinstance(row, list | tuple) for row in X):
         widths = sorted({len(row) for row in X})
         if len(widths) > 1:
-            raise ValueError(f"{name} has rows of {widths[0]} to {widths[-1]} cells, expected rows of one length")
+            raise ValueError(
+                f"{name} has rows of {widths[0]} to {widths[-1]} cells, expected rows of one length: fill the shorter "
+                f"ones, as in {name} = [[*row, *[None] * (max(map(len, {name})) - len(row))] for row in {name}]"
+            )
         return pd.DataFrame(X, columns=range(widths[0]))
-    array = X.to_numpy() if isinstance(X, pd.Series) else np.asarray(X)
+    array = np.asarray(X)
+    if array.ndim == 0:
+        raise TypeError(f"{name} is a {kind}, expected a pandas DataFrame, or rows by columns: pass a table")
     if array.ndim != 2:
+        how = "-1, 1" if array.ndim == 1 else f"len({name}), -1"
         raise ValueError(
             f"{name} has {array.ndim} dimension(s), expected a table of 2: rows by columns. Reshape your data using "
-            f"{name}.reshape(-1, 1) for one column or {name}.reshape(1, -1) for one row"
+            f"{name} = {name}.reshape({how})"
         )
     return pd.DataFrame(array)
 
 
-def _check_values(column: pd.Series, where: str) -> None:
-    """Refuse a column that holds what no field can be; `where` opens the message."""
+@dataclass(frozen=True)
+class _Where:
+    """A column: its name, that of its table, how the table is written in Python, and what makes it a frame first."""
+
+    column: Any
+    name: str
+    table: str
+    first: str
+    categorical: bool = False
+
+    def __str__(self):
+        return f"Column {self.column!r} of {self.name}"
+
+    @property
+    def it(self) -> str:
+        """The column in Python."""
+        return f"{self.table}[{self.column!r}]"
+
+    @property
+    def plain(self) -> str:
+        """The column in Python, without its levels."""
+        return f"{self.it}.astype(object)" if self.categorical else self.it
+
+    def set_to(self, remedy: str) -> str:
+        """Return the line of Python that puts something else in the column's place."""
+        if remedy == DROP:
+            return f"{self.first}{self.table} = {self.table}.drop(columns=[{self.column!r}])"
+        return f"{self.first}{self.it} = {remedy}"
+
+
+def _refuse_arrow(frame: pd.DataFrame, name: str, table: str) -> None:
+    """Refuse columns of pyarrow, all of them at once."""
+    found = {column: arrow_remedy(dtype) for column, dtype in frame.dtypes.items() if isinstance(dtype, pd.ArrowDtype)}
+    if found:
+        raise TypeError(
+            f"Columns {listed(list(found))} of {name} have dtypes of pyarrow, such as {frame[next(iter(found))].dtype}, "
+            f"expected those of NumPy or pandas: convert them with {table} = {table}.astype({found!r})"
+        )
+
+
+def _check_values(column: pd.Series, where: _Where) -> None:
+    """Refuse a column that holds what no field can be."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        _check_values(dtype.categories.to_series(), where)
+        levels = dtype.categories
+        _check_values(pd.Series(levels.array, dtype=levels.dtype), replace(where, categorical=True))
     elif pd.api.types.is_object_dtype(dtype):
         _check_cells(column, where)
     elif getattr(dtype, "kind", "O") == "c":
-        raise ValueError(f"Complex data not supported. {where} is {dtype}: split it into real and imaginary parts")
-    elif isinstance(dtype, pd.SparseDtype):
-        raise TypeError(f"{where} is sparse ({dtype}), expected dense values: {_REMEDIES['SparseDtype']}")
-    elif isinstance(dtype, pd.ArrowDtype | pd.PeriodDtype | pd.IntervalDtype) or not _is_supported(dtype):
-        remedy = _REMEDIES.get(type(dtype).__name__, "convert it with .astype")
+        raise ValueError(f"Complex data not supported. {where} is {dtype}: {_split(where)}")
+    elif not _is_supported(dtype):
+        why = ", whose time zone has no name that finds it again" if isinstance(dtype, pd.DatetimeTZDtype) else ""
         raise TypeError(
-            f"{where} has dtype {dtype}, expected numbers, booleans, strings, categories, dates or durations of NumPy or "
-            f"pandas: {remedy}"
+            f"{where} has dtype {dtype}{why}, expected numbers, booleans, strings, categories, dates or durations of NumPy or "
+            f"pandas: convert it with {where.set_to(dtype_remedy(dtype, where.it, of_levels=where.categorical))}"
         )
     elif pd.api.types.is_float_dtype(dtype):
         values = column.to_numpy() if isinstance(dtype, np.dtype) else column.to_numpy(float, na_value=np.nan)
         _check_finite(np.isinf(values), where)
 
 
+def _split(where):
+    parts = [f"{where.table}[{f'{where.column} {part}'!r}]" for part in ("real", "imag")]
+    values = [f"{where.it}.map(np.{part}, na_action='ignore')" for part in ("real", "imag")]
+    return f"split it with {where.first}{', '.join(parts)} = {', '.join(values)}; del {where.it}"
+
+
 def _is_supported(dtype: Any) -> bool:
     if isinstance(dtype, np.dtype):
         return dtype.kind in "biumM" or dtype in (np.float16, np.float32, np.float64)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return has_name(dtype.tz)
     types = pd.api.types
-    return (
-        isinstance(dtype, pd.StringDtype | pd.DatetimeTZDtype) or types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
-    )
+    foreign = isinstance(dtype, pd.ArrowDtype | pd.SparseDtype)
+    return not foreign and (isinstance(dtype, pd.StringDtype) or types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype))
 
 
-def _check_cells(column: pd.Series, where: str) -> None:
+def _check_cells(column: pd.Series, where: _Where) -> None:
     """Refuse an object column by the types of its cells."""
     found = set(map(type, column.to_numpy()))
-    for kind in found:
-        if issubclass(kind, complex | np.complexfloating):
-            raise ValueError(f"Complex data not supported. {where} holds {kind.__name__}: split it into two columns")
-        if not issubclass(kind, _CELLS) or issubclass(kind, pd.Timedelta | np.timedelta64):
-            remedy = _REMEDIES.get(kind.__name__, _NESTED)
-            raise TypeError(f"{where} holds values of type {kind.__name__}, expected numbers, strings or booleans: {remedy}")
+    if any(issubclass(kind, complex | np.complexfloating) for kind in found):
+        raise ValueError(f"Complex data not supported. {where} holds complex numbers: {_split(where)}")
+    wrong = [kind for kind in found if not is_plain(kind)]
+    if wrong:
+        remedy = cells_remedy(column, where.plain)
+        spread = "spread its parts over columns of their own (pandas.json_normalize), or drop it with"
+        how = spread if remedy == DROP else "convert it with"
+        raise TypeError(
+            f"{where} holds values of type {wrong[0].__name__}, expected numbers, strings or booleans: {how} "
+            f"{where.set_to(remedy)}"
+        )
+    if int in found and any(type(cell) is int and cell.bit_length() > _LARGEST for cell in column):
+        as_text = where.set_to(f"{where.plain}.map(str, na_action='ignore')")
+        raise ValueError(
+            f"{where} holds whole numbers of more than 300 digits, expected at most 64 bits: store them as "
+            f"strings with {as_text}"
+        )
     if any(issubclass(kind, float | np.floating) for kind in found):
         _check_finite(column.isin([np.inf, -np.inf]).to_numpy(), where)
 
 
-def _check_finite(infinite: np.ndarray, where: str) -> None:
+def is_plain(kind: type) -> bool:
+    """Tell whether a cell of a type can be part of an object column."""
+    if kind in _CELLS:
+        return True
+    return issubclass(kind, np.integer | np.floating) and not issubclass(kind, np.timedelta64 | np.longdouble)
+
+
+def _check_finite(infinite: np.ndarray, where: _Where) -> None:
     if infinite.any():
         raise ValueError(
             f"{where} contains infinity in {int(infinite.sum())} of {len(infinite)} rows (first at position "
-            f"{int(infinite.argmax())}), expected finite numbers or missing: replace it, for instance by NaN"
+            f"{int(infinite.argmax())}), expected finite numbers or missing: make it missing with "
+            f"{where.set_to(f'{where.plain}.replace([np.inf, -np.inf], np.nan)')}"
         )
 
 

@@ -15,6 +15,9 @@ NANOSECONDS = {
 }
 """Nanoseconds in a tick, by resolution, coarse to fine."""
 
+NOISE = 1e-7
+"""Relative error of floats that have gone through a float32, or a sum."""
+
 NUMERIC_KINDS = ("integer", "floating", "mixed-integer-float")
 """What `pandas.api.types.infer_dtype` calls object columns that are numbers."""
 
@@ -41,7 +44,10 @@ def numbers(values: pd.Series, column) -> tuple[np.ndarray, np.ndarray]:
         return _object_numbers(values, missing, column), missing
     cells = values[~missing].tolist()
     bad = next((cell for cell in cells if isinstance(cell, bool) or not types.is_number(cell)), cells[0])
-    raise ValueError(f"column {column!r}: expected numbers, got {bad!r}; remove it, or give it another field in schema")
+    other = f"give the column another field with schema={{{column!r}: fields.Category()}}"
+    coerced = f"have what is no number missing with X[{column!r}] = pd.to_numeric(X[{column!r}], errors='coerce')"
+    remedy = coerced if isinstance(bad, str) else other
+    raise ValueError(f"column {column!r}: expected numbers, got {bad!r:.99}; {remedy}")
 
 
 def _object_numbers(values, missing, column):
@@ -53,8 +59,11 @@ def _object_numbers(values, missing, column):
             return filled.to_numpy(wide)
         except OverflowError:
             continue
-    largest = max(values[~missing], key=abs)
-    raise ValueError(f"column {column!r}: got integers beyond 64 bits, e.g. {largest!r}; store them as strings or floats")
+    ends = " to ".join(f"{bound:.9e}" for bound in map(float, (values[~missing].min(), values[~missing].max())))
+    raise ValueError(
+        f"column {column!r}: expected whole numbers that 64 bits hold together, got {ends}; store them as strings with "
+        f"X[{column!r}] = X[{column!r}].map(str, na_action='ignore')"
+    )
 
 
 def decimal_places(values: np.ndarray, dtype: str) -> int | str:
@@ -80,6 +89,12 @@ def decimal_places(values: np.ndarray, dtype: str) -> int | str:
 
 def _exact(values, places, narrow):
     return bool((narrow(np.rint(values * 10.0**places) / 10.0**places) == narrow(values)).all())
+
+
+def are_rounded(values: np.ndarray, places: int) -> np.ndarray:
+    """Tell which floats have no more decimal places, but for noise as of a sum or a float32, below a hundredth of a place."""
+    noise = np.minimum(NOISE * np.abs(values), 10.0 ** -(places + 2))
+    return np.abs(values - np.rint(values * 10.0**places) / 10.0**places) <= noise
 
 
 def integers_between(values: np.ndarray, low: int, high: int) -> np.ndarray:

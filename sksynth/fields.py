@@ -18,6 +18,7 @@ from ._notes import Note, Notes
 from ._pattern import check_pattern
 from ._plain import from_plain, to_plain
 from ._state import expect, reading
+from ._times import is_zone
 
 __all__ = [
     "Boolean",
@@ -290,6 +291,8 @@ class Datetime(Field):
         _check_bounds(self, lambda name, value: pd.Timestamp(value))
         if self.resolution is not None and self.resolution not in RESOLUTIONS:
             raise ValueError(f"Datetime: resolution must be one of {', '.join(RESOLUTIONS)}, got {self.resolution!r}")
+        if self.tz is not None and not is_zone(self.tz):
+            raise ValueError(f"Datetime: tz must be the name of a time zone such as 'Europe/Berlin', got {self.tz!r}")
 
     def describe_domain(self) -> str:
         """Return the bounds and the resolution."""

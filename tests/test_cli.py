@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,7 +24,8 @@ from sksynth._training._watch import Watch
 from sksynth.cli import _commands, main
 from sksynth.cli._errors import Program
 from sksynth.cli._given import parse_given
-from sksynth.fields import Boolean, Category, Datetime, Identifier, Interval, Number, Schema, Text
+from sksynth.cli._notes import _as_options
+from sksynth.fields import Boolean, Category, Datetime, Identifier, Interval, Number, Schema, Text, infer_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, "-m", "sksynth"]
@@ -109,6 +111,103 @@ def test_info_tells_what_a_model_is(run, model, fitted_small):
     assert fitted_small.schema_ == Schema.from_json(run("info", model, "--schema").stdout)
 
 
+def doubtful(n=240):
+    """Return a table of which much is doubtful: rare categories, days that may be months, texts of which one is very long."""
+    rng = np.random.default_rng(0)
+    words = "north south east west river hill bridge road".split()
+    texts = [" ".join(rng.choice(words, rng.integers(2, 7))) for _ in range(n - 1)]
+    columns = {
+        "zip": [f"0{4000 + i % 3}" for i in range(n)],
+        "city": [f"village {i}" if i % 8 == 0 else "Graz" for i in range(n)],
+        "day": [f"{1 + i % 12:02}/{1 + i % 11:02}/2024" for i in range(n)],
+        "größe": rng.normal(size=n).round(2),
+        "note": [*texts, "river hill " * 900],
+    }
+    return pd.DataFrame(columns)
+
+
+def test_a_dry_run_tells_what_fit_would_do(run):
+    """`schema` prints the schema and the notes that a fit comes to, with a way to change each in Python and in `fit`."""
+    doubtful().to_csv("real.csv", index=False)
+    told = run("schema", "real.csv")
+    assert (0, "") == (told.exit_code, told.stderr)
+    found = infer_schema(pd.read_csv("real.csv", dtype={"zip": str}))
+    assert told.stdout.startswith(f"{found}\n\n3 doubtful decisions:\n")
+    assert 2 == len(found.notes)
+    for note in found.notes:
+        before, _, remedy = str(note).partition("; to change it: ")
+        assert f"- {before}\n    to change it in Python: {remedy}\n    or in `sksynth fit`: --" in told.stdout
+    assert "column 'note': texts are cut (0.42 % of the cells)" in told.stdout
+    assert told.stdout == run("schema", "-", input=Path("real.csv").read_bytes()).stdout
+    assert ["real.csv"] == os.listdir()
+
+
+def test_a_table_without_doubts_is_told_so(run, small):
+    """Where no decision is doubtful, `schema` and `info` say that."""
+    small.to_csv("real.csv", index=False)
+    assert run("schema", "real.csv").stdout.endswith("\n\nno doubtful decisions\n")
+
+
+def test_the_options_of_a_dry_run_change_what_they_are_named_for(run):
+    """With the options and the entries of the schema file that `schema` names, no note is left."""
+    doubtful().to_csv("real.csv", index=False)
+    told = run("schema", "real.csv").stdout
+    entries = [entry for text in re.findall(r"--schema FILE, with (\[.*\]) in FILE", told) for entry in json.loads(text)]
+    assert ["day", "note"] == [entry["column"] for entry in entries]
+    Path("known.json").write_text(json.dumps(entries))
+    (number,) = set(re.findall(r"--min-frequency ([0-9]+)", told))
+    again = run("schema", "real.csv", "--schema", "known.json", "--min-frequency", number).stdout
+    assert again.endswith("no doubtful decisions\n")
+    assert "as %d/%m/%Y" in again and "as %m/%d/%Y" in told
+
+
+@pytest.mark.filterwarnings("always:fit made")
+def test_a_schema_file_goes_round(run):
+    """What `schema -o` writes is what fit infers: with `--schema` a fit, and another dry run, come to the same."""
+    doubtful().to_csv("real.csv", index=False)
+    wrote = run("schema", "real.csv", "-o", "schema.json")
+    assert "sksynth: wrote schema.json: the schema of 5 columns, for `sksynth fit --schema schema.json`\n" == wrote.stderr
+    written = Schema.from_json(Path("schema.json").read_text())
+    assert Path("schema.json").read_text() + "\n" == run("schema", "real.csv", "-o", "-").stdout
+    assert written == Schema.from_json(run("schema", "real.csv", "--schema", "schema.json", "-o", "-").stdout)
+    assert failed(run("schema", "real.csv", "-o", "schema.json")).startswith("sksynth: schema.json: is there already")
+
+    options = ["--epochs", 1, "--seed", 3]
+    plain = run("fit", "real.csv", "-o", "plain", *options)
+    assert "and remedy in what `sksynth info` tells of the model: - column " in plain.stderr
+    assert 0 == run("fit", "real.csv", "-o", "known", "--schema", "schema.json", *options).exit_code
+    fitted = [BatchLSTMSynthesizer.load(name) for name in ("plain", "known")]
+    assert fitted[0].schema_ == fitted[1].schema_
+    assert_frame_equal(*(model.sample(30, random_state=0) for model in fitted))
+    told = run("info", "plain").stdout
+    for line in run("schema", "real.csv").stdout.split("decisions:\n")[1].splitlines():
+        assert line in told
+
+
+@pytest.mark.parametrize(
+    ("remedy", "options"),
+    [
+        ("min_frequency=2", "--min-frequency 2"),
+        (
+            "schema={'a b': fields.Number(0, high=2.5)}, min_frequency=1",
+            '--schema FILE, with [{"column": "a b", "kind": "number", "low": 0, "high": 2.5}] in FILE --min-frequency 1',
+        ),
+        ("schema={'x': fields.Text()}", '--schema FILE, with [{"column": "x", "kind": "text"}] in FILE'),
+        ("X = X.reset_index()", ""),
+        ("X['a'] = pd.to_timedelta(X['a'])", ""),
+        ("schema={'x': fields.Nothing()}", ""),
+        ("schema={'x': __import__('os').abort()}", ""),
+        ("schema=5", ""),
+        ("text_model=None", ""),
+        ("(" * 10_000, ""),
+        ("", ""),
+    ],
+)
+def test_options_by_the_arguments_in_python(remedy, options):
+    """What a note says in Python is said in options where there are such; nothing of it is called, whoever wrote the note."""
+    assert options == _as_options(remedy)
+
+
 @pytest.mark.filterwarnings("ignore:noise drowns")
 def test_a_private_fit(run, small):
     """With --epsilon and a schema the fit is private, info has its statement, and the report as well."""
@@ -122,6 +221,7 @@ def test_a_private_fit(run, small):
     assert "private: epsilon 5, delta 0.0001" in told or "private: epsilon 4.9" in told
     statement = BatchLSTMSynthesizer.load("model").privacy_statement_
     assert statement in told
+    assert "doubtful" not in told
     assert 0 == run("sample", "model", "-n", 60, "-o", "rows.parquet").exit_code
     assert 0 == run("report", "real.csv", "rows.parquet", "--model", "model", "-o", "report.json").exit_code
     assert statement == json.loads(Path("report.json").read_text())["privacy_statement"]
@@ -306,6 +406,13 @@ FAILURES = {
     "no temperature": (["sample", "MODEL", "-n", "3", "-o", "-", "--temperature", "0"], "temperature must be a number > 0"),
     "outside": (["sample", "MODEL", "-n", "3", "-o", "-", "--given", "count=99"], "given['count'] is "),
     "other columns": (["report", "table.csv", "header.csv"], "header.csv is empty: got 0 rows"),
+    "a schema that is there": (["schema", "table.csv", "-o", "old"], "old: is there already: pass --overwrite"),
+    "nothing to tell of": (["schema", "none.csv"], "there is no file 'none.csv'"),
+    "a schema of another table": (
+        ["schema", "table.csv", "--schema", "known.json"],
+        "schema names columns that the table has not",
+    ),
+    "a schema in UTF-16": (["fit", "table.csv", "-o", "new", "--schema", "bytes.csv"], "bytes.csv is not UTF-8: got 0xff"),
     "no such target": (["report", "table.csv", "table.csv", "--target", "c"], "target must be a column of real, got 'c'"),
 }
 
@@ -318,6 +425,7 @@ def test_a_failure_is_one_line_and_1(run, model, name):
     Path("header.csv").write_text("a,b\n")
     Path("empty.csv").touch()
     Path("old").touch()
+    Path("known.json").write_text('[{"column": "c", "kind": "text"}]')
     Path("bytes.csv").write_bytes(b"a,b\n\xff\xfe,1\n")
     pd.DataFrame({"a": range(99)}).to_parquet("whole.parquet")
     Path("cut.parquet").write_bytes(Path("whole.parquet").read_bytes()[:-100])
@@ -514,6 +622,19 @@ def test_info_is_told_in_any_encoding(few_valued, synthesizer, tmp_path, encodin
     done = subprocess.run([*COMMAND, "info", tmp_path / "model"], capture_output=True, env=environment)
     assert (0, b"") == (done.returncode, done.stderr)
     assert rb"\u6771\u4eac" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_tables_are_told_of_in_any_encoding(tmp_path, encoding):
+    """Where standard output has no such character, `schema` and `report` escape it, and write files in UTF-8."""
+    pd.DataFrame({"città": ["Plzeň", "北京"] * 30, "東京": range(60)}).to_csv(tmp_path / "real.csv", index=False)
+    pd.DataFrame({"città": ["Plzeň", "北京"] * 30, "東京": range(0, 600, 10)}).to_csv(tmp_path / "far.csv", index=False)
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    for args in (["schema", "real.csv", "-o", "schema.json"], ["report", "real.csv", "far.csv"]):
+        done = subprocess.run([*COMMAND, *args], capture_output=True, env=environment, cwd=tmp_path)
+        assert 0 == done.returncode, done.stderr
+        assert rb"\u6771\u4eac" in done.stdout
+    assert ["città", "東京"] == list(Schema.from_json((tmp_path / "schema.json").read_text("utf-8")))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell of Unix")

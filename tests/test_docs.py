@@ -156,7 +156,8 @@ def test_commands_of_the_page_on_the_command_line_run(tmp_path):
     commands = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     script = f'set -euo pipefail\nsksynth() {{ "{sys.executable}" -m sksynth "$@"; }}\n{commands}'
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert (0, "") == (done.returncode, done.stderr)
+    assert 0 == done.returncode, done.stderr
+    assert all(line.startswith(("sksynth: wrote ", "sksynth: warning: fit made ")) for line in done.stderr.splitlines())
     given = pd.read_csv(tmp_path / "given.csv")
     assert given["age"].between(20, 40).all() and set(given["income"]) == {">50K"}
     assert given["workclass"].dropna().eq("Private").all()

@@ -128,19 +128,129 @@ LOOKS = {
     "durations": [f"{20 + a}:{b:02d}:{c:02d}" for a, b, c in some(400, 60, 60, 60)],
     "e-mail addresses": [f"{'ab'[a]}.{b}@{'xy'[a]}.org" for a, b in some(400, 2, 200)],
     "pairs of numbers": [f"{a}.{b:03d},{c}.{b:03d}" for a, b, c in some(400, 90, 1000, 90)],
+    "pairs of numbers with spaces": [f"{a}.{b:03d}, {c}.{b:03d}" for a, b, c in some(400, 90, 1000, 90)],
+    "ranges of numbers": [f"{10 + a} - {10 + a + b}" for a, b in some(400, 70, 40)],
+    "IP addresses": [f"192.168.{a}.{b}" for a, b in some(400, 256, 256)],
+    "numbers with a separator": [f"USD {1 + a},{b:03d}.50" for a, b in some(400, 90, 1000)],
+    "numbers with a decimal comma": [f"{1 + a}.{b:03d},{c:02d} \u20ac" for a, b, c in some(400, 90, 1000, 100)],
+    "numbers, some in brackets": [f"({a}.5)" if a % 3 else f"{a}.5" for (a,) in some(400, 1000)],
 }
+VALUES = {"numbers with a decimal comma": (1000, 91_000), "numbers, some in brackets": (-999.5, 999.5)}
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_what_only_looks_like_something_is_noted(look):
-    """Strings that look like dates, durations, addresses or pairs and are read as none have a note whose remedy works."""
+    """Strings that look like something that no field holds, such as amounts of money, have a note whose remedy works."""
     table = pd.DataFrame({"x": LOOKS[look]})
     field, (note,) = infer(table["x"])
     assert field.kind in ("text", "identifier")
-    assert look.split(" with")[0] in note.reason
+    assert look.split(" with ")[0] in note.reason
     found = remedied(note, table)
     assert found != infer_schema(table)
     assert not found.notes.of(["x"])
+    if look in VALUES:
+        low, high = VALUES[look]
+        assert low <= found["x"].low < low + (high - low) / 3 and high - (high - low) / 3 < found["x"].high <= high
+
+
+@pytest.mark.parametrize("odd", ["", "n/a", "00.00.0000", "2021-02-03", "5.6.2021 "])
+def test_dates_with_odd_cells_among_them_are_noted(odd):
+    """Of a column of which most cells are dates, a note names an odd cell, and the line that reads all that are dates."""
+    table = pd.DataFrame({"x": in_format(DAYS, "%d.%m.%Y")})
+    table.loc[RNG.choice(len(table), 12, replace=False), "x"] = odd
+    (note,) = infer(table["x"])[1]
+    assert f"such as {odd!r}" in note.reason and note.share == pytest.approx(0.97)
+    scope = {"X": table.copy(), "pd": pd}
+    exec(note.remedy, scope)
+    wanted = DAYS.where(table["x"] != odd, pd.to_datetime(odd, format="%Y-%m-%d", errors="coerce"))
+    pd.testing.assert_series_equal(scope["X"]["x"], wanted, check_names=False, check_dtype=False)
+
+
+def test_dates_of_two_formats_are_each_read_by_their_own():
+    """The remedy for days written in two ways takes the day for the day in both."""
+    table = pd.DataFrame({"x": [f"{d:%d/%m/%Y}" if i % 3 else f"{d:%Y-%m-%d}" for i, d in enumerate(DAYS)]})
+    (note,) = infer(table["x"])[1]
+    scope = {"X": table.copy(), "pd": pd}
+    exec(note.remedy, scope)
+    assert (scope["X"]["x"] == DAYS).all()
+
+
+@pytest.mark.parametrize("values", [[f"lot-{'ab'[a]}ef-{b}" for a, b in zip(np.arange(300) % 2, range(300), strict=True)]])
+def test_what_pandas_cannot_read_as_dates_does_not_look_like_dates(values):
+    """Codes of words and numbers are not said to look like dates."""
+    field, notes = infer(values)
+    assert field.kind == "identifier" and notes == ()
+
+
+@pytest.mark.parametrize("word", ["unknown", "", "-"])
+def test_numbers_with_words_among_them_are_noted(word):
+    """Of numbers with words among them that are too many for categories, a note has the line that makes numbers of them."""
+    table = pd.DataFrame({"x": pd.Series(RNG.integers(0, 5000, 500), dtype=object).where(np.arange(500) % 25 > 0, word)})
+    notes = infer(table["x"])[1]
+    assert f"such as {word!r}" in notes[0].reason and notes[0].share == pytest.approx(0.96)
+    found = remedied(notes[0], table)
+    assert (found["x"].kind, found["x"].nullable) == ("number", True)
+
+
+def test_words_among_few_numbers_are_not_noted():
+    """Where the categories are all kept, a word among them is one more, and nothing is lost."""
+    assert infer(pd.Series([0, 1, 2, 3, "4 or more"] * 40, dtype=object))[1] == ()
+
+
+NOISY = {
+    "a long one": ("x = RNG.integers(100, 9000, 400) / 100; x[3] = 45.678901234", 2, 1),
+    "sums": ("x = np.cumsum(RNG.integers(1, 9, 400) * 0.1)", 1, 0),
+    "products": ("x = RNG.integers(100, 9000, 400) / 100 * 3.0; x[::2] = np.round(x[::2], 2)", 2, 0),
+    "float32": ("x = (RNG.integers(100, 9000, 400) / 100).astype(np.float32).astype(float)", 2, 0),
+}
+
+
+@pytest.mark.parametrize("case", NOISY)
+def test_noise_behind_the_decimals_is_not_learned(case):
+    """Floats of few decimals, but for noise, are numbers of so many decimals; what is cut off is noted, and can be kept."""
+    code, places, n_notes = NOISY[case]
+    scope = {"np": np, "RNG": RNG}
+    exec(code, scope)
+    table = pd.DataFrame({"x": scope["x"]})
+    field, notes = infer(table["x"], min_frequency=1)
+    assert field.precision == places and len(notes) == n_notes
+    tokenizer = TableTokenizer(min_frequency=1).fit(table)
+    again = tokenizer.decode(tokenizer.encode(table))["x"]
+    assert (again == again.round(places)).all()
+    assert (tokenizer.log_outside(table) > 0).sum() == n_notes
+    assert all(remedied(note, table)["x"].precision == "continuous" for note in notes)
+
+
+def test_numbers_of_which_many_are_zero_keep_their_decimals():
+    """Floats that are mostly zero, and otherwise of many decimals, are not rounded."""
+    values = np.where(RNG.random(1000) < 0.97, 0.0, RNG.gamma(1.0, 3.0, 1000))
+    assert infer(values)[0].precision == "continuous"
+
+
+def test_whole_numbers_that_all_differ_by_no_chance_are_noted():
+    """Unique numbers with gaps stay numbers, and a note says that they may be a key; measurements that differ have none."""
+    table = pd.DataFrame({"x": 7000 + np.cumsum(RNG.integers(1, 9, 300))})
+    field, (note,) = infer(table["x"], min_frequency=1)
+    assert field.kind == "number" and "as keys do" in note.reason
+    assert remedied(note, table)["x"].kind == "identifier"
+    (note,) = infer(np.arange(300) - 100, min_frequency=1)[1]
+    assert remedied(note, pd.DataFrame({"x": np.arange(300) - 100}))["x"].kind == "identifier"
+    assert infer(RNG.choice(10**9, 300, replace=False), min_frequency=1)[1] == ()
+
+
+def test_a_key_that_missing_cells_made_floats_of_is_a_key():
+    """Dense whole numbers with missing cells are a key; without any they are numbers, as floats mostly are."""
+    keys = pd.Series(np.arange(200.0)).mask(np.arange(200) % 50 == 3)
+    assert infer(keys)[0].kind == "identifier"
+    assert infer(np.arange(200.0))[0].kind == "number"
+
+
+def test_whole_numbers_that_are_mostly_dates_are_noted():
+    """Where zeros stand among whole numbers that are dates, a note has the line that makes dates of them."""
+    table = pd.DataFrame({"x": DAYS.dt.strftime("%Y%m%d").astype(int).where(np.arange(len(DAYS)) % 20 > 0, 0)})
+    (note,) = infer(table["x"], min_frequency=1)[1]
+    found = remedied(note, table)["x"]
+    assert (found.kind, found.nullable) == ("datetime", True)
 
 
 def test_formats_with_flags_go_through_json():

@@ -1,19 +1,22 @@
 """Promises of lines of text that need not fit into memory: files, what can be read again, iterators."""
 
 import gzip
+import io
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from sksynth import LSTMTextModel
 from sksynth._sources import LinesInMemory, _source, opened, token_ids
+from sksynth._sources._text_file import TextFile
 from sksynth.tokenizers import CharTokenizer, SentencePieceTokenizer, _subword_model
 
 WORDS = ["sun", "moon", "river", "the", "über", "of", "night", "day", "夜"]
@@ -58,9 +61,9 @@ def path(tmp_path):
     return text_file(tmp_path / "lines.txt", LINES)
 
 
-def text_file(path, lines):
+def text_file(path, lines, end="\n"):
     """Write lines to a file; return its path."""
-    path.write_bytes("".join(line + "\n" for line in lines).encode())
+    path.write_bytes("".join(line + end for line in lines).encode())
     return path
 
 
@@ -77,9 +80,8 @@ def read(X):
 
 def split(content):
     """Cut a text into lines, in the plainest way."""
-    lines = content.split("\n")
-    whole = [line[:-1] if line.endswith("\r") else line for line in lines[:-1]]
-    return whole + [lines[-1]] if lines[-1] else whole
+    lines = re.split("\r\n|\n|\r", content)
+    return lines if lines[-1] else lines[:-1]
 
 
 @settings(deadline=None)
@@ -91,12 +93,41 @@ def split(content):
 @example(content="\ufeffa\r\n\ufeff")
 @pytest.mark.parametrize("write", [Path.write_bytes, lambda path, content: path.write_bytes(gzip.compress(content))])
 def test_lines_end_where_they_should(tmp_path_factory, write, content):
-    r"""A line ends with "\n" or "\r\n" and nothing else; the last one's end may be missing; a first byte order mark goes."""
+    r"""A line ends with "\n", "\r\n" or "\r" and nothing else; the last one's may be missing; a first byte order mark goes."""
+    assume(not re.match("(?s)([^\0]\0|\0[^\0]){3}", content))  # that is UTF-16
     path = tmp_path_factory.mktemp("text") / "text"
     write(path, content.encode())
     expected = split(content.removeprefix("\ufeff"))
     if expected:
         assert read(path) == (expected, expected)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    parts=st.lists(st.sampled_from(["\r", "\n", "\r\n", "ü", "夜", "a" * 8190]), min_size=1, max_size=30), zipped=st.booleans()
+)
+@example(parts=["a" * 8191, "\r\n", "a" * 8191, "\r", "ü", "\r", "\n"], zipped=False)
+def test_lines_are_told_apart_at_any_place(tmp_path_factory, parts, zipped):
+    """Where a file is read in portions, ends of lines and characters that lie across two of them stay whole."""
+    content = "".join(parts)
+    path = tmp_path_factory.mktemp("text") / "text"
+    path.write_bytes(gzip.compress(content.encode()) if zipped else content.encode())
+    if expected := split(content):
+        assert read(path) == (expected, expected)
+
+
+@pytest.mark.parametrize("portion", range(1, 12))
+def test_any_portion_gives_the_same_lines(tmp_path, monkeypatch, portion):
+    """However many bytes are read at a time, the lines are the same."""
+
+    class InPortions(io.BytesIO):
+        def read1(self, size=-1):
+            return super().read(portion)
+
+    content = "a\rbü\r\n\r\r\n夜\n\nlast\r".encode()
+    monkeypatch.setattr(TextFile, "_open", lambda self: InPortions(content))
+    (tmp_path / "lines").touch()
+    assert list(TextFile(tmp_path / "lines")) == ["a", "bü", "", "", "夜", "", "last"]
 
 
 @pytest.mark.parametrize("name", ["lines.txt", "lines.gz"])
@@ -111,6 +142,9 @@ def test_gzip_is_known_by_its_content(tmp_path, name):
 BAD_FILES = {
     "no UTF-8": (b"ab\nc\xffd\n", ValueError, r"lines: line 2 is not UTF-8: got 0xff as byte 2 of the line.*UTF-8"),
     "half a character": (b"ab\n\xe5\xa4", ValueError, r"lines: line 2 is not UTF-8: got 0xe5 as byte 1 .*iconv"),
+    "UTF-16": ("\ufeffab\n".encode("utf-16-le"), ValueError, r"lines is not UTF-8, but UTF-16; .* iconv -f UTF-16 -t"),
+    "UTF-16 without a mark": ("abc\n".encode("utf-16-be"), ValueError, r"lines is not UTF-8, but UTF-16BE; .*anew as UTF-8"),
+    "latin-1": ("für\n".encode("latin-1"), ValueError, r"line 1 is not UTF-8: got 0xfc as byte 2 .*iconv -f LATIN1 -t UTF-8"),
     "surrogates": (b"\xed\xa0\x80\n", ValueError, r"lines: line 1 is not UTF-8: got 0xed as byte 1"),
     "empty": (b"", ValueError, r"lines is empty: got 0 lines, expected at least one"),
     "nothing but a mark": (b"\xef\xbb\xbf", ValueError, r"lines is empty"),
@@ -266,6 +300,7 @@ def assert_same_fit(one, other):
 SOURCES = {
     "a file": lambda path: path,
     "a name": str,
+    "lines that end in CR": lambda path: text_file(path.with_name("old"), LINES, "\r"),
     "an iterable": lambda path: Again(LINES),
     "an iterator": lambda path: iter(LINES),
     "a generator": lambda path: (line for line in LINES),

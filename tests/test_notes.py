@@ -182,3 +182,26 @@ def test_texts_that_are_cut_are_noted():
     table = pd.DataFrame({"x": ["ab"] * 30 + ["ab" * 9] * 10})
     (note,) = TableTokenizer({"x": fields.Text(4, alphabet="ab")}).fit(table).schema_.notes
     assert (note.decision, note.share) == ("texts are cut", 0.25)
+    assert note.loss == f"their ends, {140 / 240:.1%} of all text"
+    assert note.remedy == "schema={'x': fields.Text(max_length=18)}"
+    assert not TableTokenizer({"x": fields.Text(18, alphabet="ab")}).fit(table).schema_.notes
+
+
+def test_one_long_text_among_many_is_noted():
+    """Few texts are noted too, where much of all text is in them; the line that is named learns all of it."""
+    table = pd.DataFrame({"x": [f"ab ba {i % 7}" for i in range(99)] + ["ab ba " * 900]})
+    fitted = TableTokenizer({"x": fields.Text()}).fit(table)
+    (note,) = fitted.schema_.notes
+    assert (note.decision, note.share) == ("texts are cut", 0.01)
+    schema = eval(f"dict({note.remedy})", {"fields": fields})["schema"]
+    again = TableTokenizer(schema).fit(table)
+    assert not again.schema_.notes
+    assert again.decode(again.encode(table, cut=True))["x"].iloc[-1] == "ab ba " * 900
+
+
+def test_a_few_numbers_that_become_one_are_noted():
+    """Where fewer cells are present than tell a domain, the number is one constant, and a note says so."""
+    table = pd.DataFrame({"x": pd.Series([1.0, 2.0, 4.0, 5.0, 7.0]).reindex(range(400)), "y": np.tile([1.5, 2.5], 200)})
+    (note,) = infer_schema(table).notes
+    assert (note.column, note.decision) == ("x", "values are clipped") and "4.0 .. 4.0" in note.loss
+    assert infer_schema(table, min_frequency=1).notes == ()

@@ -3,6 +3,8 @@
 import re
 import tracemalloc
 import warnings
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -373,7 +375,7 @@ PLAIN = {
     ),
     "text": (fields.Text(max_length=3, alphabet="ab"), ["a", "ab", None], [3, 2.5, "xyz", b"a"]),
     "key": (fields.Identifier(pattern="K[0-9]{3}"), ["K123", "K007"], [2.5, 3, "zz"]),
-    "city": (fields.Category(["a", 1]), ["a", 1, None], [2.5, True, "x", [1]]),
+    "city": (fields.Category(["a", 1]), ["a", 1, None], [2.5, True, "x", [1], Fraction(1, 3), Decimal("nan"), -(10**400)]),
 }  # fmt: skip
 TYPED = {
     "bool of int": (fields.Boolean(), pd.Series([0, 1, 1] * 20), 2),

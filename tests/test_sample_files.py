@@ -145,11 +145,61 @@ def test_what_parquet_cannot_hold_is_refused(few_valued, synthesizer, tmp_path):
     """A column of values of several types is refused by name, and nothing is left; CSV takes it."""
     table = pd.DataFrame({"mixed": pd.Series([1, "one"] * 20, dtype=object), "b": few_valued(40, ["b"])["b"]})
     mixed = synthesizer().fit(table)
-    with pytest.raises(TypeError, match=r"column 'mixed' holds values of more than one type, which Parquet cannot.*Write CSV"):
+    with pytest.raises(
+        TypeError,
+        match=r"column 'mixed' holds values of more than one type, or too large for any, which Parquet cannot.*Write CSV",
+    ):
         mixed.sample_to(tmp_path / "rows.parquet", 20)
     assert [] == left(tmp_path)
     mixed.sample_to(tmp_path / "rows.csv", 20)
     assert {"1", "one"} == set(pd.read_csv(tmp_path / "rows.csv")["mixed"])
+
+
+NO_FILE = {
+    "levels of several types": (pd.Series(["low", 3, None] * 20, dtype=object).astype("category"), ["rows.parquet"]),
+    "whole numbers of all sizes": (pd.Series([-1, 2**64 - 1, "x"] * 20, dtype=object), ["rows.parquet"]),
+    "half of a pair": (pd.Series(["\udc00 ", "fine", None] * 20, dtype=object), FORMATS),
+    "half of a pair beside numbers": (pd.Series(["\ud83d", 4, None] * 20, dtype=object), ["rows.csv"]),
+    "halves in texts": (pd.Series([f"the {i}th \ud83d of {i * i}!" for i in range(60)], dtype=object), FORMATS),
+}
+
+
+@pytest.mark.parametrize("case", NO_FILE)
+def test_what_a_file_cannot_hold_is_refused_before_anything_is_drawn(case, synthesizer, tmp_path, monkeypatch):
+    """Cells of several types and halves of surrogate pairs are refused by name; once the remedy is run, all is written."""
+    column, names = NO_FILE[case]
+    known = {"X": pd.DataFrame({"odd": column})}
+    refusing = synthesizer().fit(known["X"])
+    with monkeypatch.context() as patch:
+        patch.setattr(type(refusing), "_draw", lambda *_: pytest.fail("rows were drawn"))
+        for name in names:
+            with pytest.raises((TypeError, ValueError), match=r"column .odd..* before fit with ") as refused:
+                refusing.sample_to(tmp_path / name, 20)
+            assert [] == left(tmp_path)
+    exec(str(refused.value).split(" before fit with ")[1], known)
+    mended = synthesizer().fit(known["X"])
+    for name in names:
+        mended.sample_to(tmp_path / name, 20)
+    assert len(left(tmp_path)) == len(names)
+
+
+def test_given_halves_of_pairs_are_refused_before_anything_is_drawn(synthesizer, tmp_path, monkeypatch):
+    """What is given is looked at too, in a dict and in a frame."""
+    texts = [f"{word} {i} things to do" for i in range(30) for word in ("many", "some")]
+    fitted = synthesizer().fit(pd.DataFrame({"t": pd.Series(texts, dtype=object), "n": [1, 2] * 30}))
+    monkeypatch.setattr(type(fitted), "_draw", lambda *_: pytest.fail("rows were drawn"))
+    for given in ({"t": "a \ud83d"}, {"t": ["fine", "\ud83d"]}, pd.DataFrame({"t": pd.Series(["\ud83d"], dtype=object)})):
+        with pytest.raises(ValueError, match=r"column .t..*half of a surrogate pair"):
+            fitted.sample_to(tmp_path / "rows.csv", given=given)
+
+
+def test_unsigned_numbers_of_an_object_column_are_written(synthesizer, tmp_path):
+    """Parquet holds whole numbers up to 2**64 - 1, whatever the dtype they came in."""
+    column = pd.Series([2**64 - 1, 2**63, None] * 20, dtype=object)
+    synthesizer().fit(pd.DataFrame({"n": column})).sample_to(tmp_path / "rows.parquet", 60, random_state=0)
+    found = pq.read_table(tmp_path / "rows.parquet")["n"]
+    assert str(found.type) == "uint64"
+    assert {2**64 - 1, 2**63, None} >= set(found.to_pylist()) > {None}
 
 
 @pytest.mark.parametrize("name", FORMATS)

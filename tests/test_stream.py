@@ -29,13 +29,13 @@ def model(tmp_path_factory):
 @given(lines=st.lists(st.text("ab", max_size=9), min_size=1, max_size=9), length=st.integers(2, 12))
 @settings(max_examples=100, deadline=None)
 def test_sequences_are_the_stream(lines, length):
-    """Behind one another, sequences are all lines with an end before, between and behind them, and the beginning again."""
+    """Behind one another, sequences are all lines with an end before, between and behind them, and lines from the first on."""
     tokenizer = StreamTokenizer(CharTokenizer(alphabet="ab"), length).fit(lines)
     sequences = np.concatenate(list(tokenizer.training_parts([lines[:2], lines[2:]] if len(lines) > 2 else [lines])))
     stream = [END, *(token for line in lines for token in [*("ab".index(letter) + 3 for letter in line), END])]
     joined = [sequences[0, 0], *sequences[:, 1:].ravel()]
     assert joined[: len(stream)] == stream
-    assert joined[len(stream) :] == np.resize(stream, len(joined)).tolist()[len(stream) :]
+    assert joined[len(stream) :] == np.resize(stream[1:], len(joined) - len(stream)).tolist()
     assert np.array_equal(sequences[1:, 0], sequences[:-1, -1])
     assert len(joined) - len(stream) < length - 1 or len(stream) == 1
     tokenizer.training_grammar_.states(sequences)
@@ -68,6 +68,29 @@ def test_documents_are_learned_beyond_a_sequence(model):
     assert max(map(len, documents)) > 128
     scores = model.score_samples(["abc" * 50, "acb" * 50])
     assert scores[0] > scores[1] + 100
+
+
+@pytest.mark.parametrize("lines", [["ab"], ["aab", "b"], ["ab" * 300]])
+def test_no_end_follows_another_where_no_line_is_empty(lines):
+    """Training sees no empty line that there is not, also where sequences are filled up."""
+    tokenizer = StreamTokenizer(CharTokenizer(alphabet="ab"), 9).fit(lines)
+    joined = np.concatenate(list(tokenizer.training_parts([lines])))[:, 1:].ravel()
+    assert not ((joined[1:] == END) & (joined[:-1] == END)).any()
+
+
+def test_empty_lines_are_sampled_where_there_are_some(tmp_path):
+    """An untrained model draws no empty line unless a line of fit, or of later training, is empty; files keep that."""
+    plain = {"rnn_units": 4, "epochs": 1, "learning_rate": 1e-9, "batch_size": 4, "random_state": 0}
+    model = LSTMTextModel(CharTokenizer(alphabet="ab"), packing="stream", **plain).fit(["ab" * 40])
+    model.save(tmp_path / "model")
+    for fitted in (model, LSTMTextModel.load(tmp_path / "model")):
+        assert all(fitted.sample(300, temperature=30.0, random_state=0))
+        assert all(fitted.sample(300, temperature=30.0, prefix="", max_length=1, random_state=0))
+        assert all(line[:1] == "b" for line in fitted.sample(30, prefix="b", random_state=0))
+    assert np.isfinite(model.score_samples([""]))
+    model.partial_fit(["", "ab"])
+    assert not all(model.sample(300, temperature=30.0, random_state=0))
+    assert not all(LSTMTextModel(CharTokenizer(), packing="stream", **plain).fit(["", "ab" * 9]).sample(99, random_state=0))
 
 
 def test_prefixes_and_lengths_hold(model):

@@ -1,7 +1,10 @@
 """Promises of tables that need not fit into memory: Parquet and CSV files, datasets of pyarrow, DataFrames of Dask."""
 
 import datetime
+import gzip
 import os
+import re
+import subprocess
 import tempfile
 from decimal import Decimal
 from pathlib import Path
@@ -406,7 +409,7 @@ def test_a_file_that_changes_during_fit_is_refused(few, tmp_path):
         ("t.csv", b"", "t.csv is empty: got 0 columns"),
         ("t.csv", b"a,b\n", "t.csv is empty: got 0 rows"),
         ("t.csv", b"a,a\n1,2\n", r"duplicate column names \['a'\]"),
-        ("t.csv", b"a,b\n1,\xff\xfe\n", "t.csv cannot be read as CSV"),
+        ("t.csv", b"a,b\n1,\xff\xfe\n", "t.csv is not UTF-8: got 0xff"),
         ("t.csv.gz", b"\x1f\x8b\x08\x00", "t.csv.gz cannot be read as CSV"),
         ("t.feather", b"x", r"got 't.feather', expected a table in Parquet or CSV"),
     ],
@@ -484,8 +487,52 @@ def test_what_the_schema_calls_text_is_read_as_text(tmp_path, template, field):
     assert all(isinstance(cell, str) for cell in model.sample(20, random_state=0)["n"])
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_other_encodings_are_named(tmp_path, encoding):
-    """A CSV file that is not UTF-8 is refused with how to convert it."""
-    with pytest.raises(ValueError, match=r"is not UTF-8.*iconv"):
-        read(tmp_path / "x.csv", "a,b\nä,1\n", encoding=encoding)
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [("latin-1", "ä"), ("utf-16", "ä"), ("utf-16-le", "a"), ("utf-16-be", "a"), ("utf-32", "a")],
+)
+def test_other_encodings_are_named(tmp_path, encoding, content):
+    """A CSV file that is not UTF-8 is refused with a way to convert it, and the command that is named does."""
+    with pytest.raises(ValueError, match=r"is not UTF-8.*; write it anew as UTF-8, such as with iconv") as caught:
+        read(tmp_path / "x.csv", f"name,b\n{content},1\n", encoding=encoding)
+    command = re.search("iconv -f [-A-Z0-9]+ -t UTF-8", str(caught.value))[0]
+    converted = subprocess.run([*command.split(), tmp_path / "x.csv"], capture_output=True, check=True).stdout
+    assert f"name,b\n{content},1\n" == converted.decode().removeprefix("\ufeff")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "remedy"),
+    [
+        (gzip.compress(b"a,b\n1,2\n"), "gzip", "a name that ends in .csv.gz"),
+        (b"PK\x03\x04rest", "zip, as of Excel", "export the table as CSV"),
+        (b"PAR1rest", "Parquet", "a name that ends in .parquet"),
+    ],
+)
+def test_other_formats_are_named(tmp_path, content, name, remedy):
+    """What is called CSV, but is in another format, is refused as what it is; the name that is proposed for gzip works."""
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=f"x.csv is no CSV: .* the format of {name} does; .*{remedy}"):
+        tiny().fit(tmp_path / "x.csv")
+    if name == "gzip":
+        (tmp_path / "x.csv").rename(tmp_path / "x.csv.gz")
+        with opened_table(tmp_path / "x.csv.gz") as table:
+            assert [[1, 2]] == table.whole().to_numpy().tolist()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "^"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_first_line_may_say_what_separates(tmp_path, mark, columns, end):
+    """A first line such as sep=; is no row, and what it says holds; lines end as they do anywhere."""
+    names, rows = list("abc")[:columns], [["01", "x", "2.5"][:columns], ["17", "y", "3.0"][:columns]]
+    text = end.join([f"sep={mark}", mark.join(names), *map(mark.join, rows)])
+    found = read(tmp_path / "x.csv", text)
+    assert names == list(found.columns)
+    assert [row[0] for row in rows] == found["a"].tolist()
+    assert 2 == len(found)
+
+
+def test_rows_longer_than_the_first_line_are_told_so(tmp_path):
+    """A remark before the line of column names is an error that says what the first line has to be."""
+    with pytest.raises(ValueError, match=r"x\.csv cannot be read as CSV: its rows have more cells than its first line"):
+        read(tmp_path / "x.csv", "made by hand\na,b\n1,2\n")

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,36 @@ def test_lines_are_cut_into_pieces():
     assert isinstance(model.tokenizer_, SentencePieceTokenizer)
     assert "ab" in model.tokenizer_.vocabulary_
     assert LINES == model.tokenizer_.decode(model.tokenizer_.encode(LINES))
+
+
+@pytest.mark.parametrize("tokenizer", [None, CharTokenizer(), SentencePieceTokenizer(270)])
+def test_text_that_is_cut_off_is_told(tokenizer, tmp_path):
+    """A fit warns of the share of the text that it leaves out; what the warning says to pass ends that."""
+    lines = [*["ab ba", "ba"] * 20, "ab ba a " * 600]
+    model = LSTMTextModel(tokenizer, **TINY)
+    with pytest.warns(UserWarning, match="1 of the lines is longer than .* tokens, where lines are cut") as caught:
+        model.fit(lines)
+    assert 1 == len(caught)
+    text = str(caught[0].message)
+    share = float(re.search(r"([0-9.]+)% of the text is not learned", text)[1])
+    positions, whole = model.tokenizer_.grammar_.n_positions, model.tokenizer_.encode(lines)
+    assert share == pytest.approx(100 * (whole[-1, positions:] != 2).sum() / (whole != 2).sum(), abs=0.1)
+    names = {"CharTokenizer": CharTokenizer, "SentencePieceTokenizer": SentencePieceTokenizer}
+    longer = eval(re.search(r"tokenizer=(.*)", text)[1], names)
+    again = clone(longer).fit(lines)
+    assert again.decode(again.encode(lines, cut=True)) == lines
+    assert [*LSTMTextModel(longer).tokenizer.get_params()] == [*(tokenizer or SentencePieceTokenizer()).get_params()]
+    model.set_params(packing="stream").fit(lines)
+    assert lines == model.tokenizer_.decode(model.tokenizer_.encode(lines))
+
+
+def test_text_that_is_cut_off_later_is_told():
+    """Further training warns as well; neither a little that is cut, nor a length that was asked for, is worth a warning."""
+    model = LSTMTextModel(CharTokenizer(), **TINY).fit(LINES)
+    with pytest.warns(UserWarning, match="20 of the lines are longer than 4 tokens, .* 60.0% of the text is not learned"):
+        model.partial_fit(["ab" * 5] * 20)
+    LSTMTextModel(CharTokenizer(8), **TINY).fit(["ab" * 9] * 20)
+    LSTMTextModel(CharTokenizer(), **TINY).fit([*["abababab"] * 99, "abababab" * 2])
 
 
 def test_lines_come_out_as_strings(fitted_lines):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import sentencepiece
 from hypothesis import given, settings
@@ -19,7 +20,8 @@ from test_states import again, assert_same, assert_same_grammar, legal_rows
 
 from sksynth import LSTMTextModel
 from sksynth._grammar import OTHER
-from sksynth.tokenizers import SentencePieceTokenizer, _subword_model
+from sksynth.fields import Text
+from sksynth.tokenizers import SentencePieceTokenizer, TableTokenizer, _subword_model
 from sksynth.tokenizers._escapes import AWKWARD, STAND_INS, escaper, unescape
 from sksynth.tokenizers._subword_model import SubwordModel
 from sksynth.tokenizers._text import END
@@ -106,6 +108,38 @@ def test_strange_lines_come_back(fitted, line):
     learned = [fit([line, *LINES], 500, model_type=model_type) for model_type in ("unigram", "bpe")]
     for tokenizer in (*fitted, *learned):
         assert tokenizer.decode(tokenizer.encode([line, "to be"])) == [line, "to be"]
+
+
+@pytest.mark.parametrize("min_frequency", [1, 30])
+def test_no_piece_writes_what_no_line_holds(min_frequency):
+    """Pieces of halves of surrogate pairs, and of characters that escapes need, join to none that no line holds."""
+    odd = ["\ud83d", "\ude00x", "\ud83d\ude00", "\U0010f03d", "\U0010fff0", "\U0010fff1\U0010003d", "\udc80"]
+    texts = [f"{word} {odd[i % 7]}{i % 3}" for i in range(140) for word in ("every", "other", "word")]
+    table = pd.DataFrame({"t": pd.Series(texts, dtype=object)})
+    tokenizer = TableTokenizer({"t": Text(20)}, min_frequency=min_frequency).fit(table)
+    slot = tokenizer.grammar_.slots[0]
+    drawn = np.flatnonzero(~slot.unsampled)
+    ids = np.random.default_rng(0).choice(drawn[drawn > END], (2000, 20)).astype(np.int32)
+    assert set("".join(tokenizer.decode(ids)["t"])) <= set("".join(texts))
+    assert tokenizer.decode(tokenizer.encode(table))["t"].tolist() == texts
+
+
+def test_a_prefix_is_as_long_as_the_fewest_tokens_that_write_it():
+    """A prefix that alone is spelled in bytes fits where a piece begins with it; nothing else may then be drawn."""
+    tokenizer = fit(["to be 日本語", *LINES], 300, user_defined_symbols=["日本語"], max_length=2)
+    assert np.count_nonzero(tokenizer.encode(["日"]) != END) == 3
+    (guide,) = tokenizer.guides(["日"])
+    allowed = guide(0, np.zeros((1, 0), int), np.arange(1))[0]
+    assert [tokenizer.vocabulary_[token] for token in np.flatnonzero(allowed)] == ["日本語"]
+    assert guide(1, np.flatnonzero(allowed)[:, None], np.arange(1)) is None
+    with pytest.raises(ValueError, match="prefix '語' is 3 tokens long, expected at most 2"):
+        tokenizer.guides(["語"])
+
+
+def test_prefixes_may_be_of_thousands_of_characters(fitted):
+    """A prefix is measured however long it is."""
+    for tokenizer in fitted:
+        assert len(tokenizer.guides(["Ж\ud83d" * 1500])) == 1
 
 
 def test_long_lines_come_back(fitted):

@@ -12,9 +12,11 @@ from pandas.api import types
 
 from .._formats import parse_dates
 from .._infer import infer_field
+from .._validation import is_plain
 from ..fields import Boolean, Category, Datetime, Field, Number, Schema
 
 PRIVATE = "private"
+MOST = 2.0**1_023  # of numbers that may be categories
 PRINTABLE = "".join(map(chr, range(32, 127)))  # the public alphabet of a text, unless its field names another
 HOW = "say what is public of it, or allow its domain to be inferred privately with {column!r}: 'private'"
 
@@ -116,7 +118,8 @@ def complete_publicly(field: Field, dtype: Any, column: Hashable) -> Field:
         )
     if field.kind == "text" and not (types.is_object_dtype(dtype) or types.is_string_dtype(dtype) or _is_category(dtype)):
         raise ValueError(
-            f"column {column!r}: its field is Text, but its dtype is {dtype}; convert the column with .astype(str)"
+            f"column {column!r}: its field is Text, but its dtype is {dtype}; convert it with "
+            f"X[{column!r}] = X[{column!r}].map(str, na_action='ignore')"
         )
     if field.kind == "number" and field.precision is None:
         whole = types.is_integer_dtype(dtype) or (types.is_object_dtype(dtype) and isinstance(field.low, int))
@@ -195,14 +198,18 @@ def _ends(field):
 
 
 def _real(cell):
-    return isinstance(cell, Real | Decimal) and not isinstance(cell, bool | np.bool_)
+    return isinstance(cell, Real | Decimal) and not isinstance(cell, bool | np.bool_) and not pd.isna(cell)
 
 
 def _plain(cell, field):
     """A value that a category may be."""
-    if isinstance(cell, str | bool | np.bool_):
+    if isinstance(cell, str):
+        return str.__str__(cell)
+    if isinstance(cell, bool | np.bool_):
         return cell
-    return cell if _real(cell) and -np.inf < cell < np.inf else None
+    if not _real(cell) or not -MOST < cell < MOST:
+        return None
+    return cell if is_plain(type(cell)) else float(cell)
 
 
 def _number(cell, field):
@@ -225,7 +232,7 @@ def _date(cell, field):
 
 def _word(cell, field):
     if isinstance(cell, str):
-        return cell
+        return str.__str__(cell)
     return str(cell) if _plain(cell, field) is not None and (field.kind == "text" or isinstance(cell, Integral)) else None
 
 

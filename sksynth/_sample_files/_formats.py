@@ -2,12 +2,14 @@
 
 import gzip
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from .._remedies import HALF, MEND
 from .._values import nullable_dtype
 
 
@@ -84,12 +86,14 @@ def schema_in(rows: Path) -> Any:
 
 
 def format_of(path: Path, fields: Mapping) -> Any:
-    """Return the format that the end of a path's name tells.
+    """Return the format that the end of a path's name tells, once it can hold what the fields do.
 
     Raises
     ------
     ValueError
         If it tells none.
+    TypeError
+        If it is Parquet, which cannot hold a column.
     ImportError
         If it is Parquet, and pyarrow is not there.
     """
@@ -104,7 +108,52 @@ def format_of(path: Path, fields: Mapping) -> Any:
         raise ImportError(
             f"path: {path} needs pyarrow: pip install 'sksynth[parquet]', or choose a path that ends in .csv"
         ) from error
+    check_types(fields)
     return ParquetFormat(fields)
+
+
+def check_texts(texts: Mapping[Any, Iterable]) -> None:
+    """Refuse columns of which what cells are, or are put together from, has no UTF-8.
+
+    Raises
+    ------
+    ValueError
+    """
+    for column, cells in texts.items():
+        wrong = next((cell for cell in cells if isinstance(cell, str) and HALF.search(cell)), None)
+        if wrong is not None:
+            raise ValueError(
+                f"column {column!r}: {wrong!r:.99} holds half of a surrogate pair, which no file can: sample into memory, or "
+                f"mend the column before fit with X[{column!r}] = X[{column!r}].map(lambda cell: "
+                f"cell{MEND} if isinstance(cell, str) else cell)"
+            )
+
+
+def check_types(fields: Mapping) -> None:
+    """Refuse columns that Parquet cannot hold; TypeError."""
+    if len(set(map(str, fields))) < len(fields):
+        raise TypeError(
+            f"columns {list(fields)} have one name twice as text, which Parquet needs: write CSV, or rename them before fit"
+        )
+    for column, field in fields.items():
+        if field.dtype == "object" or field.dtype.startswith("category"):
+            with _of_one_type(column):
+                _type_of(field.levels or () if field.dtype != "object" else _cells_of(field))
+
+
+@contextmanager
+def _of_one_type(column):
+    """Have what pyarrow refuses name the column."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise TypeError(
+            f"column {column!r} holds values of more than one type, or too large for any, which Parquet cannot: {error}. "
+            f"Write CSV, or convert the column before fit with X[{column!r}] = X[{column!r}].astype(object).map(str, "
+            "na_action='ignore')"
+        ) from error
 
 
 def of_one_dtype(frame: pd.DataFrame, fields: Mapping) -> pd.DataFrame:
@@ -114,51 +163,41 @@ def of_one_dtype(frame: pd.DataFrame, fields: Mapping) -> pd.DataFrame:
 
 
 def arrow_schema(frame: pd.DataFrame, fields: Mapping) -> Any:
-    """Return the types of all chunks by the first one, and by what the fields may hold, which the first may lack.
-
-    Raises
-    ------
-    TypeError
-        If a column's values are of more than one type, or its name is that of another when both are text.
-    """
+    """Return the types of all chunks by the first one, and by what the fields may hold, which the first may lack."""
     import pyarrow as pa
 
     schema = pa.Schema.from_pandas(frame.head(0), preserve_index=False)
-    if len(set(schema.names)) < len(schema.names):
-        raise TypeError(f"columns {list(frame.columns)} have one name twice as text, which Parquet needs: write CSV")
-    for place, (column, field) in enumerate(fields.items()):
-        schema = schema.set(place, schema.field(place).with_type(_arrow_type(frame.iloc[:, place], field, column)))
+    for place, field in enumerate(fields.values()):
+        schema = schema.set(place, schema.field(place).with_type(_arrow_type(frame.iloc[:, place], field)))
     return schema
 
 
-def _arrow_type(values, field, column):
+def _arrow_type(values, field):
     """Return the type of Arrow of a column."""
     import pyarrow as pa
 
-    try:
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            levels = pa.array(values.cat.categories, from_pandas=True).type
-            levels = pa.string() if levels in (pa.null(), pa.large_string()) else levels  # texts, of which there may be none
-            return pa.dictionary(pa.int32(), levels, ordered=bool(values.cat.ordered))
-        if values.dtype == object:
-            return _type_of_cells(values, field)
-        return pa.array(values.head(0), from_pandas=True).type
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise TypeError(
-            f"column {column!r} holds values of more than one type, which Parquet cannot: {error}. Write CSV, or convert "
-            "the column before fit"
-        ) from error
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        known = values.cat.categories
+        levels = _type_of(known) if known.dtype == object else pa.array(known, from_pandas=True).type
+        levels = pa.string() if levels in (pa.null(), pa.large_string()) else levels  # texts, of which there may be none
+        return pa.dictionary(pa.int32(), levels, ordered=bool(values.cat.ordered))
+    return _type_of(_cells_of(field)) if values.dtype == object else pa.array(values.head(0), from_pandas=True).type
 
 
-def _type_of_cells(values, field):
-    """Return the type of a column of objects by what its field may hold."""
+def _type_of(cells):
+    """Return the one type of some cells; whole numbers beyond 63 bits have no sign."""
     import pyarrow as pa
 
-    if field.kind in ("text", "identifier", "datetime"):
-        return pa.string()
-    known = {
+    cells = [cell for cell in cells if cell is not None]
+    whole = cells and all(type(cell) is int for cell in cells)
+    kind = pa.uint64() if whole and max(cells) >= 2**63 else None
+    return pa.array(cells, kind, from_pandas=True).type
+
+
+def _cells_of(field):
+    """Return cells of a column of objects that are of all types that it may hold."""
+    return {
         "category": lambda: [*(field.categories or ()), field.other],
         "number": lambda: [field.low, field.high, *([] if field.precision == 0 else [0.5])],
         "boolean": lambda: [True],
-    }[field.kind]()
-    return pa.array([cell for cell in [*known, *values.dropna()] if cell is not None], from_pandas=True).type
+    }.get(field.kind, lambda: [""])()

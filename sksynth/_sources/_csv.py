@@ -14,6 +14,7 @@ from pandas.api import types
 
 from .._validation import listed, refuse_duplicates
 from ._csv_form import csv_form
+from ._encoding import refuse_other_formats
 from ._table_source import STRINGS, TableSource, common_dtype, rows_per_chunk
 
 __all__ = ["CSVTable"]
@@ -25,8 +26,9 @@ CODE = r"\+?\d+"
 class CSVTable(TableSource):
     """CSV files with a line of column names, plain or compressed, read as `pandas.read_csv` would read them together.
 
-    Cells may be separated by commas, semicolons, tabs or bars. Codes with leading zeros, such as 01001, stay text. The files
-    are read once to find the dtypes, once more for columns that may be such codes, and once for every use.
+    Cells may be separated by commas, semicolons, tabs or bars, or by what a first line such as ``sep=;`` says. Codes with
+    leading zeros, such as 01001, stay text. The files are read once to find the dtypes, once more for columns that may be such
+    codes, and once for every use.
 
     Parameters
     ----------
@@ -46,6 +48,7 @@ class CSVTable(TableSource):
         self.name, self._paths = name, [os.fspath(path) for path in paths]
         self.dtypes, self._texts, self._forms = {}, frozenset(texts), {}
         for path in self._paths:
+            refuse_other_formats(path)
             with _errors_of(path):
                 self._forms[path] = csv_form(path)
         headers = [self._header(path) for path in self._paths]
@@ -127,6 +130,8 @@ def _errors_of(path):
         ) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, zlib.error, BadGzipFile, EOFError, ValueError) as error:
         said = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        if said.startswith("Length of header"):
+            said = "its rows have more cells than its first line, which has to be that of the column names"
         raise ValueError(f"{path} cannot be read as CSV: {said}; mend that row, or write the file anew") from error
 
 

@@ -2,21 +2,24 @@
 
 import errno
 import gzip
+import io
 import os
 import zlib
 from codecs import BOM_UTF8 as BYTE_ORDER
 from collections.abc import Iterator
 from typing import Any
 
+from ._encoding import LOOKED_AT, refuse_utf16
 from ._source import LineSource
 
 __all__ = ["TextFile"]
 
 GZIP = b"\x1f\x8b"  # what such a file begins with, and no text in UTF-8
+BYTES = "latin-1"  # a character for every byte
 
 
 class TextFile(LineSource):
-    r"""The lines of a file in UTF-8, each ended by "\n" or "\r\n" and by nothing else.
+    r"""The lines of a file in UTF-8, each ended by "\n", "\r\n" or "\r", and by nothing else.
 
     The end of the last line may be missing. A byte order mark at the beginning is no part of the text.
 
@@ -39,10 +42,12 @@ class TextFile(LineSource):
         number = 0
         try:
             with self._open() as file:
-                if file.read(len(BYTE_ORDER)) != BYTE_ORDER:
-                    file.seek(0)
-                for number, line in enumerate(file, 1):
-                    yield self._decoded(line, number)
+                head = file.read(LOOKED_AT)
+                refuse_utf16(self.name, head)
+                file.seek(len(BYTE_ORDER) if head.startswith(BYTE_ORDER) else 0)
+                with io.TextIOWrapper(file, BYTES, newline=None) as lines:  # all ends become "\n"
+                    for number, line in enumerate(lines, 1):
+                        yield self._decoded(line.removesuffix("\n").encode(BYTES), number)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(
                 f"{self.name}: gzip is damaged or cut off within line {number + 1:,}: {error}; copy or compress the file anew"
@@ -54,15 +59,13 @@ class TextFile(LineSource):
         return gzip.open(self.name, "rb") if is_gzip else open(self.name, "rb")
 
     def _decoded(self, line, number):
-        """Return the text of a line, without its end."""
-        if line.endswith(b"\n"):
-            line = line[:-1].removesuffix(b"\r")
+        """Return the text of a line."""
         try:
             return line.decode("utf-8")
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{self.name}: line {number:,} is not UTF-8: got 0x{line[error.start]:02x} as byte {error.start + 1:,} of the "
-                f"line ({error.reason}); write the file anew as UTF-8, such as with iconv -t UTF-8"
+                f"line ({error.reason}); write the file anew as UTF-8, such as with iconv -f LATIN1 -t UTF-8 (or -f UTF-16)"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``sksynth fit``, ``sample``, ``info`` and ``report``. Imports what a command needs when it is called."""
+"""The command line: ``sksynth schema``, ``fit``, ``sample``, ``info``, ``report``. Each imports what it needs when called."""
 
 from ._commands import main
 

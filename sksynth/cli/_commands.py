@@ -111,11 +111,51 @@ def _schema(path: str | None) -> Any:
 
     if path is None or path == "private":
         return path
-    text = Path(path).read_text(encoding="utf-8")
+    text = _text_in(path)
     try:
         return Schema.from_json(text)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _text_in(path: str) -> str:
+    """Return the text in a file of UTF-8."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: got 0x{error.object[error.start]:02x}; write it anew as UTF-8") from error
+
+
+@main.command()
+@click.argument("table")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the schema there too, as JSON for `fit --schema`; - for that alone."
+)
+@click.option("--schema", metavar="FILE", help="What is known of some columns, as JSON.")
+@click.option("--min-frequency", type=click.IntRange(1), default=5, metavar="INT", help="As of fit.  [default: 5]")
+@seed
+@overwrite
+def schema(table: str, output: str | None, schema: str | None, min_frequency: int, seed: int | None, overwrite: bool) -> None:
+    """Tell what `fit` would take the columns of TABLE for, and what is doubtful about it; nothing is fitted.
+
+    With each doubtful decision come its reason, the share of cells, what is lost, and what changes it. What is told comes from
+    the rows, and is not private.
+    """
+    from .._tables import schema_before_fit
+    from ._notes import notes_as_lines
+
+    if output not in (None, STANDARD):
+        check_output(output, overwrite)
+    with table_in(table) as path:
+        found = schema_before_fit(path, _schema(schema), min_frequency, seed)
+    text = found.to_json(indent=1)
+    if output == STANDARD:
+        tell(text)
+        return
+    tell("\n".join([str(found), "", *notes_as_lines(found.notes)]))
+    if output is not None:
+        _write(output, text)
+        say(f"wrote {output}: the schema of {len(found)} columns, for `sksynth fit --schema {output}`")
 
 
 @main.command()
@@ -218,7 +258,7 @@ def report(
         verbose=_verbose(progress),
     )
     if output is None:
-        tell(str(found))
+        tell(repr(found))
     else:
         _write(output, found.to_html() if output.lower().endswith(".html") else found.to_json())
 

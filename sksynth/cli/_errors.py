@@ -10,6 +10,11 @@ from contextlib import contextmanager
 import click
 
 FAILED, INTERRUPTED, PIPE_CLOSED = 1, 130, 141  # the latter two are 128 and the number of the signal
+WORDS = {  # of Python, and of the command line
+    "overwrite=True": "--overwrite",
+    "the same call goes": "the same command goes",
+    "in schema_.notes:": "in what `sksynth info` tells of the model:",
+}
 
 
 class Program(click.Group):
@@ -46,8 +51,14 @@ def one_line(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    words = " ".join([text, *getattr(error, "__notes__", ())]).split()
-    return " ".join(words).replace("overwrite=True", "--overwrite").replace("the same call goes", "the same command goes")
+    return _in_one_line(" ".join([text, *getattr(error, "__notes__", ())]))
+
+
+def _in_one_line(text):
+    line = " ".join(text.split())
+    for python, command in WORDS.items():
+        line = line.replace(python, command)
+    return line
 
 
 def say(text: str) -> None:
@@ -71,5 +82,5 @@ def _printable(text, stream):
 def _told_warnings() -> Iterator[None]:
     """Have warnings told in one line."""
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: say(f"warning: {' '.join(str(message).split())}")
+        warnings.showwarning = lambda message, *_, **__: say(f"warning: {_in_one_line(str(message))}")
         yield

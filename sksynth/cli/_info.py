@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ._notes import notes_as_lines
+
 
 def facts_of(model: Any) -> dict:
     """Return what is to be known of a fitted synthesizer, as plain data; names of columns are text."""
@@ -42,4 +44,6 @@ def as_text(model: Any) -> str:
     else:
         lines.append(f"private: epsilon {facts['epsilon']:.4g}, delta {facts['delta']:.4g}")
     lines += ["", str(model.schema_)]
+    if facts["epsilon"] is None:  # of a private fit there are none, which says nothing
+        lines += ["", *notes_as_lines(model.schema_.notes)]
     return "\n".join(lines + (["", facts["privacy_statement"]] if facts["privacy_statement"] else []))

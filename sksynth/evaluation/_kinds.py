@@ -65,7 +65,7 @@ def same_columns(**tables: Any) -> list[pd.DataFrame]:
     ValueError
         If a table lacks a column of the first, or has an additional one; the message names both.
     """
-    (first, reference), *others = [(name, check_table(table, name=name)) for name, table in tables.items()]
+    (first, reference), *others = [(name, check_table(table, name=name, plain_names=False)) for name, table in tables.items()]
     for name, table in others:
         lacking = [column for column in reference.columns if column not in table.columns]
         unknown = [column for column in table.columns if column not in reference.columns]

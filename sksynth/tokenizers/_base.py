@@ -40,11 +40,11 @@ class Tokenizer(BaseEstimator, ABC):
 
     Notes
     -----
-    Two methods are optional: ``guides(prefixes, max_length)``, by which ``sample(prefix=..., max_length=...)`` steers lines,
-    see `CharTokenizer.guides`; and for tables ``given(X)``, which tells by which tokens some columns, the *context columns*,
-    are read, see `TableTokenizer.given`; with it goes ``places``, which tells where each stands. Runs may be read in any
-    order, so that ``sample(given=...)`` reads those first. A tokenizer of tables may have ``schema_``, by which
-    ``sample(exclude=...)`` tells which columns are text, see `TableTokenizer`.
+    Two methods are optional: ``guides(prefixes, max_length)``, by which ``sample(prefix=..., max_length=...)`` steers lines
+    (either may be None, or both), see `CharTokenizer.guides`; and for tables ``given(X)``, which tells by which tokens some
+    columns, the *context columns*, are read, see `TableTokenizer.given`; with it goes ``places``, which tells where each
+    stands. Runs may be read in any order, so that ``sample(given=...)`` reads those first. A tokenizer of tables may have
+    ``schema_``, by which ``sample(exclude=...)`` tells which columns are text, see `TableTokenizer`.
 
     Where training is private, nothing of a tokenizer may come from the records: that is for `CharTokenizer` and
     `TableTokenizer`, which models know how to fit without.

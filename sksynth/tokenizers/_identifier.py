@@ -298,7 +298,10 @@ class _IntegerColumn:
         """
         missing = pd.isna(values).to_numpy()
         if not pd.api.types.is_numeric_dtype(values.dtype):
-            raise TypeError(f"column {self.name!r}: got dtype {values.dtype}, expected {self.dtype} as in fit; convert it")
+            raise TypeError(
+                f"column {self.name!r}: got dtype {values.dtype}, expected numbers as in fit: convert it with "
+                f"X[{self.name!r}] = pd.to_numeric(X[{self.name!r}])"
+            )
         present = values[~missing]
         if pd.api.types.is_float_dtype(values.dtype):
             numbers = present.to_numpy(np.float64)
@@ -306,7 +309,7 @@ class _IntegerColumn:
             if len(wrong):
                 raise ValueError(
                     f"column {self.name!r}: got {wrong[0]!r}, expected whole numbers up to {self.largest} for an identifier; "
-                    "convert the column to integers or strings, or call it a Number"
+                    f"give it another field with schema={{{self.name!r}: fields.Number()}}"
                 )
         return present.to_numpy(self.container), missing
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from .._grammar import Grammar
@@ -17,7 +18,7 @@ from ._base import Tokenizer
 from ._prefix import LengthGuide, PrefixGuide
 from ._spelling import Spelling
 from ._strings import StringColumn
-from ._text import TextCodec
+from ._text import MANY_TOKENS, Cut, TextCodec
 
 __all__ = ["MAX_LENGTH", "LineTokenizer", "check_lines", "line_source"]
 
@@ -71,6 +72,32 @@ class LineTokenizer(Tokenizer):
         self.grammar_ = Grammar((codec.run,))
         self.n_cut_ = codec.n_cut
         return self
+
+    def told_cut(self, lines: Any = None) -> str:
+        """Return what is to be said of lines that are longer than what is learned; nothing where that is little, or wanted.
+
+        Parameters
+        ----------
+        lines : sequence of str, shape (n_lines,), default=None
+            Those of further training. None: those of fit, if they are known.
+
+        Returns
+        -------
+        text : str
+        """
+        cut, length = self.codec_.cut, self.codec_.length
+        if lines is not None:
+            chunks = line_source(lines).chunks()
+            cut = Cut.of(np.concatenate([self.codec_.spelling.spell(chunk)[1] for chunk in chunks]), length)
+        if cut is None or cut.token_share <= MANY_TOKENS or self.max_length is not None:
+            return ""
+        are = "is" if cut.n_texts == 1 else "are"
+        longer = " ".join(repr(clone(self).set_params(max_length=cut.n_tokens)).split())
+        return (
+            f"{cut.n_texts:,} of the lines {are} longer than {length:,} tokens, where lines are cut: {cut.token_share:.1%} of "
+            "the text is not learned. Split long lines, or fit with packing='stream', which learns all of every line, or with "
+            f"tokenizer={longer}"
+        )
 
     def to_state(self) -> dict:
         """Return the fitted tokenizer as plain data, from which `from_state` makes it again.

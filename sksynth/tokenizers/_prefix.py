@@ -4,7 +4,6 @@ from bisect import bisect_left
 
 import numpy as np
 
-from .._grammar import OTHER
 from ._spelling import END, N_SPECIAL, Spelling
 
 __all__ = ["PrefixGuide"]
@@ -41,21 +40,19 @@ class PrefixGuide:
         self._prefixes = list(map(spelling.to_bytes, prefixes))
         self._ends = np.array(list(map(len, self._prefixes)))
         for text, prefix in zip(prefixes, self._prefixes, strict=True):
-            self._check(text, prefix, spelling, length, written)
+            self._check(text, self._fewest_for(prefix), spelling.to_bytes)
 
-    def _check(self, text, prefix, spelling, length, written):
-        tokens, (n_tokens,) = spelling.spell([text])
-        if n_tokens > length:
+    def _check(self, text, n_tokens, to_bytes):
+        if n_tokens == np.inf:
+            known = next(end for end in range(len(text)) if self._fewest_for(to_bytes(text[: end + 1])) == np.inf)
             raise ValueError(
-                f"prefix {text!r} is {n_tokens} tokens long, expected at most {length}, the longest that was learned"
+                f"prefix {text!r} holds characters that were not learned, from {text[known:]!r} on: leave them out"
             )
-        rest = prefix
-        for token in tokens.tolist():
-            if token == OTHER or not (rest.startswith(written[token]) or written[token].startswith(rest)):
-                raise ValueError(
-                    f"prefix {text!r} holds characters that were not learned, from {rest.decode(errors='replace')!r} on"
-                )
-            rest = rest[self._n_bytes[token] :]
+        if n_tokens > self._length:
+            raise ValueError(
+                f"prefix {text!r} is {n_tokens:.0f} tokens long, expected at most {self._length}, the longest that was "
+                "learned: shorten it"
+            )
 
     def __call__(self, time: int, tokens: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
         """Return the tokens that may come next, shape (n_rows, n_tokens); None where all prefixes are written.
@@ -91,11 +88,12 @@ class PrefixGuide:
         return self._masks[rest, n_left]
 
     def _fewest_for(self, rest: bytes) -> float:
-        """Return the least number of tokens that write `rest`, the last of them perhaps more."""
-        if rest not in self._fewest:
-            parts = [1.0 + self._fewest_for(rest[n_bytes:]) for n_bytes, _ in self._within(rest)]
-            self._fewest[rest] = 1.0 if len(self._beyond(rest)) else min(parts, default=np.inf)
-        return self._fewest[rest]
+        """Return the least number of tokens that write `rest`, the last of them perhaps more; inf where none do."""
+        for tail in (rest[start:] for start in reversed(range(len(rest)))):
+            if tail not in self._fewest:
+                parts = [1.0 + self._fewest[tail[n_bytes:]] for n_bytes, _ in self._within(tail)]
+                self._fewest[tail] = 1.0 if len(self._beyond(tail)) else min(parts, default=np.inf)
+        return self._fewest[rest] if rest else 0.0
 
     def _within(self, rest: bytes) -> list[tuple[int, list[int]]]:
         """Return the places of the pieces that are a beginning of `rest`, by their number of bytes; not of all of it."""

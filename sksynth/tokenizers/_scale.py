@@ -18,7 +18,7 @@ from .._times import (
     ticks_per,
     unit_of,
 )
-from .._values import column_of, integers_between, numbers
+from .._values import are_rounded, column_of, integers_between, numbers
 from ._codec import LOG_OUTSIDE
 
 
@@ -75,9 +75,9 @@ class Whole:
         exact = array.astype(np.float64) * 10.0**self.places if self.places else array
         if exact.dtype.kind != "f":
             return _beyond(exact, self.low, self.high), np.zeros(len(exact), bool)
-        whole = np.rint(exact)
         narrow = {"float16": np.float16, "float32": np.float32}.get(self.dtype.lower(), np.float64)
-        broken = narrow(whole / 10.0**self.places) != narrow(array)
+        whole = np.rint(exact)
+        broken = (narrow(whole / 10.0**self.places) != narrow(array)) & ~are_rounded(array, self.places)
         return np.where(missing, 0.0, _beyond(whole, self.low, self.high)), broken & ~missing
 
     def column(self, positions: np.ndarray, missing: np.ndarray) -> pd.Series:

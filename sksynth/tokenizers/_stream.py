@@ -1,6 +1,7 @@
 """Lines of text in one stream, cut into sequences of one length for training."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .._state import check_keys, expect, reading_state, take, take_int
 from .._validation import check_int
 from ._base import Tokenizer
 from ._char import CharTokenizer
-from ._lines import LineTokenizer, check_lines
+from ._lines import LineTokenizer, check_lines, line_source
 from ._sentencepiece import SentencePieceTokenizer
 from ._text import END
 
@@ -49,6 +50,8 @@ class StreamTokenizer(Tokenizer):
         Of a sequence.
     n_cut_ : int
         Number of lines that are longer than what is sampled.
+    has_empty_ : bool
+        Whether a line of fit is empty; where none is, none is sampled.
     """
 
     def __init__(self, tokenizer: LineTokenizer, sequence_length: int = 128):
@@ -78,11 +81,12 @@ class StreamTokenizer(Tokenizer):
                 f"packing='stream' is for lines that CharTokenizer or SentencePieceTokenizer reads, got {self.tokenizer!r}: "
                 "pass one of them as tokenizer, or leave packing='rows'"
             )
-        return self._set_tokenizer(clone(self.tokenizer).fit(lines))
+        source = line_source(lines)
+        return self._set_tokenizer(clone(self.tokenizer).fit(source), _has_empty(source))
 
-    def _set_tokenizer(self, tokenizer: LineTokenizer) -> "StreamTokenizer":
+    def _set_tokenizer(self, tokenizer: LineTokenizer, has_empty: bool) -> "StreamTokenizer":
         self.tokenizer_, self.vocabulary_ = tokenizer, tokenizer.vocabulary_
-        self.n_cut_ = tokenizer.n_cut_
+        self.n_cut_, self.has_empty_ = tokenizer.n_cut_, has_empty
         (slot,) = tokenizer.grammar_.slots
         self.grammar_ = _grammar(slot, slot.repeat + 1, after_end=ENDED)
         self.training_grammar_ = _grammar(slot, self.sequence_length, after_end=START)
@@ -91,7 +95,7 @@ class StreamTokenizer(Tokenizer):
     def training_parts(self, chunks: Iterable[Sequence[str]]) -> Iterator[np.ndarray]:
         """Yield the sequences that are cut from chunks of lines, one after the other.
 
-        The last sequence is filled up from the beginning of the stream.
+        The last sequence is filled up from the first line on, which comes behind the end of the last one.
 
         Parameters
         ----------
@@ -114,10 +118,10 @@ class StreamTokenizer(Tokenizer):
                 yield sliding_window_view(rest, step + 1)[::step][:n_whole]
             rest = rest[n_whole * step :]
         if len(rest) > 1:
-            yield np.append(rest, np.resize(beginning, step + 1 - len(rest)))[None]
+            yield np.append(rest, np.resize(beginning[1:], step + 1 - len(rest)))[None]
 
     def admit(self, lines: Sequence[str]) -> "StreamTokenizer":
-        """Return this tokenizer, see `CharTokenizer.admit`.
+        """Return this tokenizer, see `CharTokenizer.admit`; or a copy that samples empty lines too, where some of these are.
 
         Parameters
         ----------
@@ -125,11 +129,16 @@ class StreamTokenizer(Tokenizer):
 
         Returns
         -------
-        self : StreamTokenizer
+        tokenizer : StreamTokenizer
         """
         check_is_fitted(self, "tokenizer_")
-        self.tokenizer_.admit(lines)
-        return self
+        source = line_source(lines)
+        self.tokenizer_.admit(source)
+        if self.has_empty_ or not _has_empty(source):
+            return self
+        grown = copy(self)
+        grown.has_empty_ = True
+        return grown
 
     def encode(self, lines: Sequence[str], *, cut: bool = False) -> np.ndarray:
         """Return the token ids of lines, see `CharTokenizer.encode`.
@@ -175,7 +184,7 @@ class StreamTokenizer(Tokenizer):
         return self.tokenizer_.decode(np.asarray(ids)[:, 1:])
 
     def guides(self, prefixes: Sequence[str] | None = None, max_length: int | None = None) -> list:
-        """Return what tells which tokens may come next, see `CharTokenizer.guides`.
+        """Return what tells which tokens may come next, see `CharTokenizer.guides`; no empty line where fit had none.
 
         Parameters
         ----------
@@ -187,7 +196,12 @@ class StreamTokenizer(Tokenizer):
         guides : list of callable
         """
         check_is_fitted(self, "tokenizer_")
-        return [_Behind(guide) for guide in self.tokenizer_.guides(prefixes, max_length)]
+        guides = self.tokenizer_.guides(prefixes, max_length) + ([] if self.has_empty_ else [self._not_empty])
+        return [_Behind(guide) for guide in guides]
+
+    def _not_empty(self, time: int, tokens: np.ndarray, rows: np.ndarray) -> Any:
+        """Let no line end before its first token."""
+        return np.tile(np.arange(len(self.vocabulary_)) != END, (len(rows), 1)) if time == 0 else None
 
     def to_state(self) -> dict:
         """Return the fitted tokenizer as plain data, from which `from_state` makes it again."""
@@ -196,17 +210,23 @@ class StreamTokenizer(Tokenizer):
             "tokenizer": type(self.tokenizer_).__name__,
             "state": self.tokenizer_.to_state(),
             "sequence_length": int(self.sequence_length),
+            "has_empty": self.has_empty_,
         }
 
     @classmethod
     def from_state(cls, state: dict) -> "StreamTokenizer":
         """Return the fitted tokenizer that wrote a state; ValueError if none did."""
         with reading_state(cls.__name__):
-            check_keys(state, "tokenizer", "state", "sequence_length")
+            check_keys(state, "tokenizer", "state", "sequence_length", "has_empty")
             name = take(state, "tokenizer", str)
             expect(name in SPELLERS, "'tokenizer'", name, f"one of {', '.join(SPELLERS)}")
             tokenizer = SPELLERS[name].from_state(state["state"])
-            return cls(clone(tokenizer), take_int(state, "sequence_length", 2))._set_tokenizer(tokenizer)
+            stream = cls(clone(tokenizer), take_int(state, "sequence_length", 2))
+            return stream._set_tokenizer(tokenizer, take(state, "has_empty", bool))
+
+
+def _has_empty(lines: Iterable[str]) -> bool:
+    return any(not line for line in lines)
 
 
 class _Behind:

@@ -95,7 +95,7 @@ class StringColumn:
             wrong = next(cell for cell in cells if not isinstance(cell, str))
             raise TypeError(
                 f"column {self.name!r}: got {wrong!r} of type {type(wrong).__name__}, expected strings; "
-                "convert the column with .astype(str), or give it another kind of field"
+                f"convert them with X[{self.name!r}] = X[{self.name!r}].map(str, na_action='ignore')"
             )
         return cells, missing
 

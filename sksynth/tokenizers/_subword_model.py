@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .._state import expect, reading
-from ._escapes import MARK, escaper
+from ._escapes import MARK, escaper, without_pairs
 
 __all__ = ["BYTE", "BYTES", "MAX_LINES", "NORMAL", "USER_DEFINED", "SubwordModel", "VocabularyTooSmall", "learn_model"]
 
@@ -207,10 +207,12 @@ def _evenly(lines: Collection[str], n_lines: int) -> list[str]:
 
 
 def _without_rare(texts: list[str], min_frequency: int) -> list[str]:
-    """Return texts that are cut where a character stands that fewer than `min_frequency` of them hold."""
-    counts = Counter(chain.from_iterable(map(set, texts)))
+    """Return texts that are cut where a pair of the escape stands, or a character that fewer than `min_frequency` hold."""
+    parts_of = list(map(without_pairs, texts))
+    counts = Counter(chain.from_iterable(set("".join(parts)) for parts in parts_of))
     rare = "".join(sorted(character for character, count in counts.items() if count < min_frequency))
-    parts = chain.from_iterable(map(re.compile(f"[{re.escape(rare)}]").split, texts)) if rare else texts
+    parts = chain.from_iterable(parts_of)
+    parts = chain.from_iterable(map(re.compile(f"[{re.escape(rare)}]").split, parts)) if rare else parts
     return list(filter(None, parts))
 
 

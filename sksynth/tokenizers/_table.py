@@ -18,6 +18,7 @@ from .._validation import check_table, listed
 from ..fields import Note, Schema, infer_schema
 from ._base import Tokenizer
 from ._category import CategoryCodec
+from ._codec import LOG_OUTSIDE
 from ._conditions import Condition, Place
 from ._datetime import DatetimeCodec
 from ._domain import given_cells, nearest_cells, wanted_of
@@ -25,11 +26,9 @@ from ._identifier import IdentifierCodec
 from ._line_conditions import condition_of
 from ._number import NumberCodec
 from ._spelling import Subwords
-from ._text import END, TextCodec
+from ._text import END, MANY_TEXTS, MANY_TOKENS, TextCodec
 
 logger = logging.getLogger(__name__)
-
-MANY_CUT = 0.05  # share of the texts of a column from which their being cut is worth a note
 
 CODECS = {
     "category": CategoryCodec,
@@ -138,7 +137,7 @@ class TableTokenizer(Tokenizer):
         self._set_columns(X.columns)
         subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
         self._set_codecs([self._fit_codec(X[column], column, subwords) for column in columns])
-        schema.notes = Notes([*schema.notes, *_text_notes(schema, subwords, X, self.min_frequency)])
+        schema.notes = Notes([*schema.notes, *_text_notes(schema, self._codecs(), subwords, X, self.min_frequency)])
         return self
 
     def _learn_subwords(self, X):
@@ -540,6 +539,16 @@ class TableTokenizer(Tokenizer):
         frame.columns = self._labels
         return frame
 
+    def pieces(self) -> dict[Any, list[str]]:
+        """Return what the texts of each column of text are put together from.
+
+        Returns
+        -------
+        pieces : dict of column to list of str
+        """
+        check_is_fitted(self)
+        return {column: codec.spelling.pieces for column, codec in self._codecs().items() if isinstance(codec, TextCodec)}
+
     def log_cell_size(self, ids: np.ndarray, n_context: int = 0) -> np.ndarray:
         """Return the log of the number (or width) of the rows that share each row's modelled tokens.
 
@@ -561,7 +570,8 @@ class TableTokenizer(Tokenizer):
     def log_outside(self, X: pd.DataFrame, n_context: int = 0) -> np.ndarray:
         """Return what rows lose of their score because tokens cannot tell them from others.
 
-        A value beyond the bounds, a category that was not kept and an unknown character each lose `log(1e6)` at least.
+        A value beyond the bounds, a category that was not kept, an unknown character, a missing cell where none can be: each
+        loses `log(1e6)` at least.
 
         Parameters
         ----------
@@ -591,7 +601,12 @@ class TableTokenizer(Tokenizer):
         check_is_fitted(self)
         X, places = self._check_columns(check_table(X)), self.places
         counted = [column for column, place in places.items() if place.run is None or place.run >= n_context]
-        return {column: codec.log_outside(X[column]) for column, codec in self._codecs().items() if column in counted}
+        codecs = {column: codec for column, codec in self._codecs().items() if column in counted}
+        return {column: codec.log_outside(X[column]) + self._log_missing(X[column]) for column, codec in codecs.items()}
+
+    def _log_missing(self, values):
+        """Return what missing cells lose where fit had none."""
+        return np.where(values.isna() & (not self.schema_[values.name].nullable), LOG_OUTSIDE, 0.0)
 
     def _split(self, ids):
         """Yield each codec with its tokens and free digits; the latter are empty where `ids` has modelled tokens only."""
@@ -689,7 +704,7 @@ def _cut(field, codec, column, n_texts):
     return field.replace(max_length=codec.length, n_folded=codec.n_cut, cut_share=share)
 
 
-def _text_notes(schema, subwords, X, min_frequency):
+def _text_notes(schema, codecs, subwords, X, min_frequency):
     """Return the notes on columns of text: of which no character is learned, or that are cut."""
     notes = []
     for column, field in schema.items():
@@ -698,12 +713,12 @@ def _text_notes(schema, subwords, X, min_frequency):
         if field.alphabet is None and subwords.is_blank and any(map(str.strip, X[column].dropna())):
             reason = f"no character is in enough rows (min_frequency={min_frequency})"
             notes.append(Note(column, "no text is learned", reason, 1.0, "all texts", "min_frequency=1"))
-        if (field.cut_share or 0) > MANY_CUT:
-            reason, remedy = (
-                f"they are longer than {field.max_length} tokens",
-                f"schema={{{column!r}: fields.Text(max_length=1000)}}",
-            )
-            notes.append(Note(column, "texts are cut", reason, field.cut_share, "their ends", remedy))
+        cut = codecs[column].cut
+        if cut.text_share > MANY_TEXTS or cut.token_share > MANY_TOKENS:
+            reason = f"they are longer than {field.max_length} tokens"
+            loss = f"their ends, {cut.token_share:.1%} of all text"
+            remedy = f"schema={{{column!r}: fields.Text(max_length={cut.n_tokens})}}"
+            notes.append(Note(column, "texts are cut", reason, cut.text_share, loss, remedy))
     return notes
 
 

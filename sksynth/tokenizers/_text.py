@@ -1,6 +1,7 @@
 """Text: the tokens that it is spelled with, up to an end."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,38 @@ from ._codec import LOG_OUTSIDE, FieldCodec
 from ._spelling import END, N_SPECIAL, Characters, Spelling, Subwords
 from ._strings import StringColumn, to_grid
 
-__all__ = ["END", "TextCodec"]
+__all__ = ["END", "Cut", "TextCodec"]
 
 MAX_LENGTH = 200  # positions, unless the field says otherwise
+MANY_TEXTS, MANY_TOKENS = 0.05, 0.02  # shares of which being cut off is worth a word
 START, RUNNING, ENDED = range(3)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What of some texts lies beyond the tokens that are learned.
+
+    Attributes
+    ----------
+    text_share, token_share : float
+        Of the texts, those that are cut; of all tokens, those that are cut off.
+    n_texts, n_tokens : int
+        Number of texts that are cut; that of the tokens of the longest.
+    """
+
+    text_share: float
+    token_share: float
+    n_texts: int
+    n_tokens: int
+
+    @classmethod
+    def of(cls, lengths: np.ndarray, length: int) -> "Cut":
+        """Return what is cut of texts of so many tokens after `length` of them."""
+        beyond = np.maximum(lengths - length, 0)
+        n_texts, n_beyond = int((beyond > 0).sum()), int(beyond.sum(dtype=np.int64))
+        n_tokens = int(lengths.sum(dtype=np.int64))
+        shares = n_texts / max(len(lengths), 1), n_beyond / max(n_tokens, 1)
+        return cls(*shares, n_texts, int(lengths.max(initial=0)))
 
 
 class TextCodec(FieldCodec):
@@ -40,7 +69,11 @@ class TextCodec(FieldCodec):
     ----------
     spelling, length, n_cut
         See the parameters.
+    cut : Cut or None
+        What is cut of the training rows; None where the codec comes from a state.
     """
+
+    cut: Cut | None = None
 
     def __init__(self, column: StringColumn, spelling: Spelling, length: int, unsampled: list[int], n_cut: int = 0):
         self.column = column
@@ -124,7 +157,9 @@ class TextCodec(FieldCodec):
             lengths = np.concatenate([spelling.spell(texts)[1].astype(np.int32) for texts in chunks])
         length = _run_length(lengths, field.max_length, min_frequency, max_length)
         never = _never_drawn(nullable, not len(lengths), [] if draw_bytes else spelling.byte_tokens)
-        return cls(column, spelling, length, never, int((lengths > length).sum()))
+        codec, cut = cls(column, spelling, length, never), Cut.of(lengths, length)
+        codec.n_cut, codec.cut = cut.n_texts, cut
+        return codec
 
     def to_state(self) -> dict:
         """Return the state: the spelling, the length, and what was seen of the column."""

@@ -225,7 +225,7 @@ def report(
     if privacy_statement is not None and not isinstance(privacy_statement, str):
         raise TypeError(f"privacy_statement must be a str or None, got {type(privacy_statement).__name__}")
     given = {"real": real, "synthetic": synthetic} | ({} if holdout is None else {"holdout": holdout})
-    frames = {name: check_table(table, name=name) for name, table in given.items()}
+    frames = {name: check_table(table, name=name, plain_names=False) for name, table in given.items()}
     plain = dict(zip(frames, plain_tables(**frames), strict=True))
     if target is not None and target not in plain["real"].columns:
         raise ValueError(f"target must be a column of real, got {target!r}")

@@ -146,8 +146,9 @@ def check_guides(fitted: Any, records: Records, lossless: bool) -> None:
         guides = _guides(fitted, [prefix], lossless)
         ids = draw(fitted.grammar_, N_DRAWN, np.random.default_rng(0), guides and Guides(guides))
         short = draw(fitted.grammar_, N_DRAWN, np.random.default_rng(0), Guides(fitted.guides(None, 1)))
+        plain = draw(fitted.grammar_, N_DRAWN, np.random.default_rng(0), Guides(fitted.guides(None, None)))
         free = np.zeros((N_DRAWN, fitted.n_free_), np.int32)
-        lines = [fitted.decode(np.concatenate([rows, free], axis=1)) for rows in (ids, short)]
+        lines = [fitted.decode(np.concatenate([rows, free], axis=1)) for rows in (ids, short, plain)]
     others = [line for line in lines[0] if not line.startswith(prefix)] if guides else []
     expect(not others, "guides", f"the line {others[:1]}", f"lines that begin with {prefix!r}", "forbid all other tokens")
 
