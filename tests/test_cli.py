@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from pandas.testing import assert_frame_equal
 
 from sksynth import BatchLSTMSynthesizer, __version__
-from sksynth._training._watch import Watch
+from sksynth._training._watch import Gauge, Watch
 from sksynth.cli import _commands, main
 from sksynth.cli._errors import Program
 from sksynth.cli._given import parse_given
@@ -494,9 +494,9 @@ def test_a_fit_that_is_interrupted_leaves_its_model(run, small, fitted_small, mo
     assert BatchLSTMSynthesizer.load("model").sample(3).shape == (3, 3)
 
 
-def press(monkeypatch, method):
-    """Have Ctrl-C pressed when a method of what watches a batch is called for the first time."""
-    own, calls = getattr(Watch, method), []
+def press(monkeypatch, owner, method):
+    """Have Ctrl-C pressed when a method is called for the first time."""
+    own, calls = getattr(owner, method), []
 
     def pressed(*args):
         calls.append(args)
@@ -504,7 +504,7 @@ def press(monkeypatch, method):
             signal.raise_signal(signal.SIGINT)
         return own(*args)
 
-    monkeypatch.setattr(Watch, method, pressed)
+    monkeypatch.setattr(owner, method, pressed)
 
 
 @pytest.mark.usefixtures("sigint")
@@ -515,14 +515,14 @@ def test_a_fit_goes_on_after_ctrl_c(run, small, monkeypatch):
     done = run(*how[:-2], "-o", "whole")
     assert 0 == done.exit_code, done.stderr
     with monkeypatch.context() as patch:
-        press(patch, "begin")
+        press(patch, Watch, "begin")
         done = run(*how, "-o", "first")
     assert (130, False) == (done.exit_code, os.path.exists("first"))
     assert done.stderr.startswith("sksynth: interrupted before every batch had trained for an epoch: first is not")
     assert done.stderr.endswith("the same command goes on from kept\n")
 
     with monkeypatch.context() as patch:
-        press(patch, "tell")
+        press(patch, Gauge, "tell")
         done = run(*how, "-o", "first")
     assert (130, True) == (done.exit_code, os.path.exists("first"))
     assert "interrupted; wrote first" in done.stderr and "with another --output goes on from kept" in done.stderr
