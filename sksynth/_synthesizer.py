@@ -399,8 +399,8 @@ class BatchLSTMSynthesizer(TableSampling):
                 models = [outcome.model for outcome in outcomes]
             finally:
                 self.history_ = _join_histories(models)
-                if self._is_private:
-                    note_steps(self.privacy_ledger_, models)
+        if self._is_private:
+            note_steps(self.privacy_ledger_, models)
         self.interrupted_ = settle(outcomes, interrupted, self.verbose)
         return self._set_models(models)
 

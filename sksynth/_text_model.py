@@ -381,9 +381,8 @@ class LSTMTextModel(TextSampling):
             except BaseException:
                 vars(self).pop("_weights", None)
                 raise
-            finally:
-                if job.plan is not None:
-                    note_steps(self.privacy_ledger_, [self])
+        if job.plan is not None:
+            note_steps(self.privacy_ledger_, [self])
         self.interrupted_ = settle([Outcome(self, None, learned)], board.interrupted, self.verbose)
         return self
 
