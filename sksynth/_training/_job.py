@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -203,7 +204,7 @@ def _weights(model, job, run, watch):
     if watch.asked:
         return job.weights
     if job.folder is not None:
-        run.keep = lambda progress: job.folder.write_epoch(progress, model.training_)
+        run.keep = partial(_keep, model, job, run, watch)
     grammar, settings = training_grammar(model.tokenizer_), core_settings(model.training_)
     if run.weights is not None:
         run.weights = core.fitted_to(run.weights, grammar)
@@ -217,6 +218,13 @@ def _weights(model, job, run, watch):
         run.records.clear()
         return job.weights
     return weights
+
+
+def _keep(model, job, run, watch, progress):
+    """Write where training stands; if that is its end, with why."""
+    if progress.finished and progress.records:
+        progress.records[-1]["ended"] = _why_ended(run, model.training_, watch)
+    job.folder.write_epoch(progress, model.training_)
 
 
 def core_settings(training: dict) -> Any:
