@@ -6,6 +6,8 @@ TensorFlow nor pandas nor scikit-learn.
 
 import lazy_loader
 
+from . import _forks  # noqa: F401  it has to be there before this process forks
+
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
+from ._values import factorize
 from .privacy._mechanisms import noisy_counts, system_generator
 
 __all__ = [
@@ -112,10 +113,10 @@ def codes_of(column: pd.Series) -> np.ndarray:
 def _levels_of(column: pd.Series) -> tuple[np.ndarray, Any]:
     """Return the level of every cell, -1 where it is missing, and the values in order, if need be that of their text."""
     try:
-        return pd.factorize(column, sort=True)
+        return factorize(column, sort=True)
     except (TypeError, ValueError):  # values that cannot be compared, or hashed
         texts = column.map(lambda value: f"{type(value).__name__} {value}", na_action="ignore")
-        return pd.factorize(texts, sort=True)
+        return factorize(texts, sort=True)
 
 
 def _is_ordered(column: pd.Series) -> bool:

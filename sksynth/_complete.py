@@ -250,7 +250,8 @@ def complete_identifier(field, values, column, min_frequency):
     numeric = types.is_integer_dtype(values.dtype) or types.is_float_dtype(values.dtype)
     present = values.dropna() if numeric else _strings(values, column)
     if field.pattern is not None and field.n_folded is None:
-        with reading(f"column {column!r}"):
+        learned = f"; change the pattern, or have it learned with schema={{{column!r}: fields.Identifier()}}"
+        with reading(f"column {column!r}", learned):
             _check_pattern(field.pattern, present, numeric)
     return field.replace(dtype=field.dtype or dtype_name(values.dtype), n_folded=field.n_folded or 0)
 
@@ -265,8 +266,7 @@ def _check_pattern(pattern, present, numeric):
     if not fits.all():
         raise ValueError(
             f"{int((~fits).sum())} of {len(fits)} values do not fit the pattern {pattern!r}, such as "
-            f"{present.iloc[int(fits.argmin())]!r}; change the pattern, or have it learned, as in "
-            "fields.Identifier()"
+            f"{present.iloc[int(fits.argmin())]!r}"
         )
 
 

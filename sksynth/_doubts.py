@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ._notes import Note, Notes
+from ._values import factorize
 from .fields import Field, Schema
 
 MANY_FOLDED = 0.05  # share of the rows from which what a field does not hold is worth a note
@@ -90,7 +91,7 @@ def _is_whole(field):
 def _codes(values):
     """Return a number for every value of a column; None where cells are missing, or none can be told apart."""
     try:
-        codes, distinct = pd.factorize(values)
+        codes, distinct = factorize(values)
     except TypeError:  # cells of several types
         return None
     return None if (codes < 0).any() or len(distinct) < 2 else codes

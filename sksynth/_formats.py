@@ -6,6 +6,7 @@ capitals; also B, a, A), ``%P`` (am or pm in small letters) and ``%3f`` (millise
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import product
 
 import numpy as np
@@ -49,7 +50,21 @@ class DateFormat:
 
 def parse_dates(values: pd.Series, format: str) -> pd.Series:
     """Return the moments that strings stand for; missing where they are of another format."""
-    return pd.to_datetime(values, format=plain_format(format), errors="coerce")
+    plain = plain_format(format)
+    stamps = pd.to_datetime(values, format=plain, errors="coerce")
+    if stamps.dtype != "datetime64[ns]":
+        return stamps
+    lost = (values.notna() & stamps.isna()).to_numpy()
+    moments = stamps.to_numpy("datetime64[us]", copy=True)  # pandas 2 reads nanoseconds, which hold the years 1678 to 2261
+    moments[lost] = np.array([_far_date(text, plain) for text in values[lost]], "datetime64[us]")
+    return pd.Series(moments, index=values.index)
+
+
+def _far_date(text, format):
+    try:
+        return datetime.strptime(text, format)
+    except ValueError:
+        return None
 
 
 def plain_format(format: str) -> str:

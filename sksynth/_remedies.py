@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ._times import has_name
 from ._values import nullable_dtype
 
 __all__ = ["DROP", "HALF", "MEND", "arrow_remedy", "cells_remedy", "dtype_remedy", "frame_remedy"]
@@ -50,7 +51,9 @@ def frame_remedy(X: Any, it: str) -> str | None:
     if isinstance(X, np.ndarray):
         return _array_remedy(X, it)
     if isinstance(X, str):
-        return f"pd.read_parquet({it})" if X.lower().endswith((".parquet", ".pq")) else f"pd.read_csv({it})"
+        if X.lower().endswith((".parquet", ".pq")):
+            return f"pd.read_parquet({it})"
+        return f"pd.read_csv({it}, sep='\\t')" if X.lower().endswith(".tsv") else f"pd.read_csv({it})"
     if isinstance(X, Mapping):
         return f"pd.DataFrame({it})" if any(map(_is_nested, X.values())) else f"pd.DataFrame([{it}])"
     if isinstance(X, list | tuple):
@@ -91,7 +94,8 @@ def cells_remedy(cells: pd.Series, it: str) -> str:
     """
     if MASKED in set(map(type, cells)):
         return f"{it}.where([cell is not np.ma.masked for cell in {it}])"
-    cells = cells[~cells.map(_is_missing).to_numpy(bool)]
+    missing = cells.map(_is_missing).to_numpy(bool)
+    cells = cells if missing.all() else cells[~missing]
     if _all(cells, DATES):
         return f"pd.to_datetime({it}" + (", utc=True)" if any(getattr(cell, "tzinfo", None) for cell in cells) else ")")
     if _all(cells, DURATIONS):
@@ -123,7 +127,7 @@ def _is_text(cell):
 def dtype_remedy(dtype: Any, it: str, *, of_levels: bool) -> str:
     """Return what makes a column that can be learned of one of a dtype that no field can hold, or whose levels have it."""
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return f"{it}.dt.tz_convert('UTC')"
+        return f"{it}.dt.tz_convert({str(dtype.tz) if has_name(dtype.tz) else 'UTC'!r})"
     if of_levels:
         return (
             f"{it}.astype(object).astype('category')"

@@ -366,7 +366,7 @@ class BatchLSTMSynthesizer(TableSampling):
         lacking = [column for column in columns if column not in frame.columns]
         if lacking:
             raise ValueError(
-                f"X lacks columns of batch {batch}: {listed(lacking)}; pass X[synthesizer.models_[{batch}].columns_]"
+                f"X lacks columns of batch {batch}: {listed(lacking)}; pass all of synthesizer.models_[{batch}].columns_"
             )
         return frame[columns]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._notes import Notes
+from ._notes import Note, Notes
 from ._random import seed_sequence, stream
 from ._sources import TableSource, opened_table
 from ._survey import Survey, rows_to_survey
@@ -54,15 +54,17 @@ class Table(ABC):
 class TableInMemory(Table):
     """A frame, or what can be made one."""
 
-    def __init__(self, X: Any, given: Any, min_frequency: int):
+    def __init__(self, X: Any, given: Any, min_frequency: int, notes: Sequence = ()):
         self.came_as, self.sample, self._given, self._min_frequency = X, check_table(X), given, min_frequency
+        self._notes = notes
 
     def kinds(self) -> dict:
         return {column: field.kind for column, field in self.schema.items()}
 
     @cached_property
     def schema(self) -> Schema:
-        return infer_schema(self.sample, min_frequency=self._min_frequency, schema=self._given)
+        found = infer_schema(self.sample, min_frequency=self._min_frequency, schema=self._given)
+        return Schema(found, [*self._notes, *found.notes])
 
     def fitted(self, tokenizer: TableTokenizer, columns: Sequence) -> TableTokenizer:
         return tokenizer.fit(self.sample[list(columns)])
@@ -76,14 +78,15 @@ class TableOnDisk(Table):
 
     def __init__(self, source: TableSource, given: Any, min_frequency: int, seed: np.random.SeedSequence):
         self._source, survey = source, Survey(source, given, min_frequency, seed)
-        self.came_as, self.sample, self.schema = survey.sample, survey.sample, survey.schema()
+        self.came_as, self.sample, found = survey.sample, survey.sample, survey.schema()
+        self.schema = Schema(found, [*_index_notes(source), *found.notes])
 
     def kinds(self) -> dict:
         return {column: field.kind for column, field in self.schema.items()}
 
     def fitted(self, tokenizer: TableTokenizer, columns: Sequence) -> TableTokenizer:
         schema = Schema({column: self.schema[column] for column in columns}, self.schema.notes.of(columns))
-        return tokenizer.fit_sample(self.sample[list(columns)], schema, self._source.chunks)
+        return tokenizer.fit_sample(self.sample[list(columns)], schema, self._source.chunks, self._source.n_rows)
 
     def records(self, columns: Sequence) -> Any:
         return self._source.select(columns)
@@ -108,11 +111,19 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
     ValueError, TypeError
         If X is no table, or a column none that can be learned.
     """
-    if isinstance(X, TableSource):
-        if not whole and X.n_rows > rows_to_survey(len(X.columns)):
-            return TableOnDisk(X, given, min_frequency, seed)
-        X = X.whole()
-    return TableInMemory(X, given, min_frequency)
+    if not isinstance(X, TableSource):
+        return TableInMemory(X, given, min_frequency)
+    if not whole and X.n_rows > rows_to_survey(len(X.columns)):
+        return TableOnDisk(X, given, min_frequency, seed)
+    return TableInMemory(X.whole(), given, min_frequency, _index_notes(X))
+
+
+def _index_notes(source):
+    """Return the note on an index that is none of the columns."""
+    if not source.index:
+        return []
+    reason, loss = f"its index {', '.join(source.index)} is no column", "what the index says of rows"
+    return [Note(None, "the index is dropped", reason, None, loss, source.with_index)]
 
 
 def in_memory(X: Any, schema: Any = None) -> Any:

@@ -72,7 +72,20 @@ def check_table(X: Any, *, name: str = "X", plain_names: bool = True) -> pd.Data
     _refuse_arrow(frame, name, table)
     for position, column in enumerate(frame.columns):
         _check_values(frame.iloc[:, position], _Where(column, name, table, first))
-    return frame
+    return _without_nan(frame)
+
+
+def _without_nan(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose nullable floats are missing where they are NaN, which pandas 3 does by itself."""
+    result = frame
+    for position, dtype in enumerate(frame.dtypes):
+        if isinstance(dtype, pd.Float32Dtype | pd.Float64Dtype):
+            column = frame.iloc[:, position]
+            is_nan = np.isnan(column.to_numpy(float, na_value=0.0))
+            if is_nan.any():
+                result = frame.copy(deep=False) if result is frame else result
+                result.isetitem(position, column.mask(is_nan))
+    return result
 
 
 def refuse_duplicates(columns: Sequence, name: str) -> None:
@@ -200,7 +213,7 @@ def _check_values(column: pd.Series, where: _Where) -> None:
     elif getattr(dtype, "kind", "O") == "c":
         raise ValueError(f"Complex data not supported. {where} is {dtype}: {_split(where)}")
     elif not _is_supported(dtype):
-        why = ", whose time zone has no name that finds it again" if isinstance(dtype, pd.DatetimeTZDtype) else ""
+        why = _why_of_zone(dtype.tz) if isinstance(dtype, pd.DatetimeTZDtype) else ""
         raise TypeError(
             f"{where} has dtype {dtype}{why}, expected numbers, booleans, strings, categories, dates or durations of NumPy or "
             f"pandas: convert it with {where.set_to(dtype_remedy(dtype, where.it, of_levels=where.categorical))}"
@@ -208,6 +221,12 @@ def _check_values(column: pd.Series, where: _Where) -> None:
     elif pd.api.types.is_float_dtype(dtype):
         values = column.to_numpy() if isinstance(dtype, np.dtype) else column.to_numpy(float, na_value=np.nan)
         _check_finite(np.isinf(values), where)
+
+
+def _why_of_zone(tz):
+    if has_name(tz):
+        return f" by {type(tz).__module__.partition('.')[0]}, where this pandas makes zones of that name in another way"
+    return ", whose time zone has no name that finds it again"
 
 
 def _split(where):
@@ -220,7 +239,7 @@ def _is_supported(dtype: Any) -> bool:
     if isinstance(dtype, np.dtype):
         return dtype.kind in "biumM" or dtype in (np.float16, np.float32, np.float64)
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return has_name(dtype.tz)
+        return has_name(dtype.tz) and pd.DatetimeTZDtype(dtype.unit, str(dtype.tz)) == dtype
     types = pd.api.types
     foreign = isinstance(dtype, pd.ArrowDtype | pd.SparseDtype)
     return not foreign and (isinstance(dtype, pd.StringDtype) or types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype))
@@ -360,9 +379,10 @@ def check_columns(estimator: Any, X: Any, frame: pd.DataFrame, *, reset: bool) -
             f"lacking: {listed(lacking)}" if lacking else "",
             "" if unseen or lacking else "they are in another order",
         ]
+        how = "pass all of estimator.columns_" if lacking else "pass X[estimator.columns_]"
         raise ValueError(
             f"The columns of X are not those that {type(estimator).__name__} was fitted with; "
-            f"{'; '.join(filter(None, parts))}: pass X[estimator.columns_]"
+            f"{'; '.join(filter(None, parts))}: {how}"
         )
     return frame if isinstance(X, pd.DataFrame) else frame.set_axis(estimator.columns_, axis=1)
 

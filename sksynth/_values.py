@@ -55,6 +55,8 @@ def _object_numbers(values, missing, column):
         return values.where(~missing, np.nan).to_numpy(np.float64)
     filled = values.where(~missing, 0)
     for wide in (np.int64, np.uint64):
+        if wide is np.uint64 and filled.min() < 0:
+            break  # NumPy before 2 makes large numbers of them
         try:
             return filled.to_numpy(wide)
         except OverflowError:
@@ -179,6 +181,20 @@ def _number_key(value) -> str:
     return typed_key(value)
 
 
+def factorize(values: pd.Series, *, sort: bool = False) -> tuple[np.ndarray, pd.Index]:
+    """Return the number of each cell's value, -1 where it is missing, and the distinct values; as `pandas.factorize`.
+
+    Of strings pandas 2 compares what comes before a NUL, and holds all halves of surrogate pairs for one.
+    """
+    is_object = types.is_object_dtype(values.dtype) and types.infer_dtype(values, skipna=True) == "string"
+    if not is_object and getattr(values.dtype, "storage", None) != "python":
+        return pd.factorize(values, sort=sort)
+    cells = values.astype(object)
+    present = dict.fromkeys(cells[cells.notna()])
+    distinct = pd.Index(sorted(present) if sort else list(present), dtype=object)
+    return distinct.get_indexer(pd.Index(cells, dtype=object)), distinct
+
+
 def typed_key(value) -> str:
     """Return a text that tells a scalar and its type."""
     value = value.item() if isinstance(value, np.generic) else value
@@ -194,7 +210,7 @@ def typed_counts(values: pd.Series) -> tuple[list, np.ndarray]:
     present = values.dropna()
     mixed = types.infer_dtype(present).startswith("mixed")
     keys = present.map(typed_key) if mixed else present
-    codes, distinct = pd.factorize(keys, sort=True)
+    codes, distinct = factorize(keys, sort=True)
     first = np.unique(codes, return_index=True)[1]
     values = present.iloc[first].astype(object) if mixed else distinct
     return values.tolist(), np.bincount(codes, minlength=len(distinct))

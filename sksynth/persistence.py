@@ -286,7 +286,7 @@ def _open_like(path, aside, flags):
 
 
 def put_in_place(aside: Path, path: Path) -> None:
-    """Give a file that is written, whole and on disk, its name; of a file that has it the mode is kept.
+    """Give a file that is written, whole and on disk, its name; of a file that has it mode and owner are kept.
 
     Where the name is that of a device or a pipe, the content is written into that.
     """
@@ -296,7 +296,10 @@ def put_in_place(aside: Path, path: Path) -> None:
         aside.unlink()
         return
     with suppress(FileNotFoundError):
-        os.chmod(aside, stat.S_IMODE(path.stat().st_mode))
+        before = path.stat()
+        with suppress(PermissionError, AttributeError):  # that only root may, and only Unix knows
+            os.chown(aside, before.st_uid, before.st_gid)
+        os.chmod(aside, stat.S_IMODE(before.st_mode))
     os.replace(aside, path)
     _sync_folder(path.parent)
 

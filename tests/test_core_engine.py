@@ -2,12 +2,14 @@
 
 import gc
 from collections import OrderedDict
+from functools import lru_cache
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sksynth import LSTMTextModel
-from sksynth.core import _engine
+from sksynth.core import _compiled, _engine, _scoring
 from sksynth.tokenizers import CharTokenizer
 
 
@@ -64,10 +66,50 @@ def test_a_shape_that_was_dropped_is_trained_again(monkeypatch, private):
     """When a network is gone for good, another of its shape is trained as it was, by functions that both share."""
     monkeypatch.setattr(_engine, "_IDLE", OrderedDict())
     monkeypatch.setattr(_engine, "_MAX_IDLE", 0)
-    how = {"noise_multiplier": 1.0, "delta": 1e-3} if private else {"validation_fraction": 0.0}
-    model = LSTMTextModel(CharTokenizer(3, alphabet="ab"), rnn_units=5, embedding_dim=3, epochs=1, batch_size=8, **how)
+    monkeypatch.setattr(_compiled, "_LIVING", {})  # as if a third network of the shape lived all the time
     for _ in range(2):
-        model.fit(["ab", "ba", "a"] * 10)
+        model = fitted(5, noise_multiplier=1.0, delta=1e-3) if private else fitted(5)
         gc.collect()
 
     assert np.isfinite(model.score(["ab"]))
+
+
+def fitted(units, **how):
+    """Return a small model of lines."""
+    how = how or {"validation_fraction": 0.0}
+    model = LSTMTextModel(CharTokenizer(3, alphabet="ab"), rnn_units=units, embedding_dim=3, epochs=1, batch_size=8, **how)
+    return model.fit(["ab", "ba", "a"] * 10)
+
+
+def n_graphs():
+    """Return the number of graphs of TensorFlow that live, those within others included."""
+    gc.collect()
+    return sum(isinstance(it, tf.Graph) for it in gc.get_objects())
+
+
+@pytest.mark.parametrize("how", [{}, {"jit_compile": True}, {"noise_multiplier": 1.0, "delta": 1e-3}])
+def test_fits_of_ever_new_shapes_leave_no_graph_behind(monkeypatch, how):
+    """However many shapes are fitted and scored, no more is kept than of the last of them, however they are trained."""
+    monkeypatch.setattr(_engine, "_IDLE", OrderedDict())
+    monkeypatch.setattr(_engine, "_MAX_IDLE", 1)
+    monkeypatch.setattr(_scoring, "_held", lru_cache(maxsize=1)(_scoring._held.__wrapped__))
+    kept = []
+    for units in (3, 4, 5):
+        fitted(units, **how).score(["ab"])
+        kept.append(n_graphs())
+
+    assert kept[0] == kept[1] == kept[2]
+
+
+def test_what_is_compiled_lives_as_long_as_somebody_holds_it():
+    """All who hold what is compiled for a shape have the same function; it is gone with the last of them."""
+    first, second, other = (_compiled.compiled_for(shape) for shape in ("shape", "shape", "other"))
+    assert first is second is not other
+    assert _compiled.traced("shape", len) is _compiled.traced("shape", len)
+    assert _compiled.traced("shape", len) is not _compiled.traced("other", len)
+
+    del first
+    assert "shape" in _compiled._LIVING
+    del second
+    gc.collect()
+    assert "shape" not in _compiled._LIVING

@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression
 
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer
 from sksynth.evaluation import AssociationDisplay, ColumnComparisonDisplay, HistoryDisplay, PrivacyLedgerDisplay
+from sksynth.evaluation._displays._drawing import mark_dates
 from sksynth.privacy import Ledger, gaussian_event
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -260,6 +261,16 @@ def test_dates_are_histograms_over_time(convert):
     assert display.real.index.left[0].year in (1849, 1850)
     assert display.real.sum() == pytest.approx(1.0)
     assert "1860" in texts(display)
+
+
+@pytest.mark.parametrize("n_ticks", [5, 7])
+def test_dates_of_any_range_are_marked_without_a_warning(n_ticks):
+    """From milliseconds to centuries, an axis of dates has two to `n_ticks` marks or so, and nothing is warned of."""
+    axis = pyplot.figure().add_subplot().xaxis
+    for days in np.geomspace(1e-7, 1e5, 120):
+        mark_dates(axis, n_ticks)
+        axis.axes.set_xlim(18_000.3, 18_000.3 + days)
+        assert 1 <= len(axis.get_ticklabels()) <= n_ticks + 2, days
 
 
 def test_texts_are_compared_by_length():

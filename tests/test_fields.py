@@ -159,6 +159,14 @@ def test_years_beyond_python_s_go_through_json():
     assert Schema.from_json(schema.to_json()) == schema
 
 
+def test_halves_of_a_pair_are_not_joined_by_json():
+    """Two halves of a surrogate pair stay two characters in a file, beside the one that they would make."""
+    schema = Schema({"x": Category(["\ud83d\ude00", "\U0001f600", "\ude00\ud83d", "\ud83d"], other="a\ud83d\ude00")})
+    again = Schema.from_json(schema.to_json())
+    assert again == schema
+    assert [len(value) for value in again["x"].categories] == [2, 1, 2, 1]
+
+
 def test_json_names_what_it_does_not_know():
     """A kind that does not exist is refused with its column's name."""
     with pytest.raises(ValueError, match=r"column 'x': kind must be one of category, .* got 'colour'"):

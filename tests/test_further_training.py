@@ -297,7 +297,7 @@ BAD_BATCHES = {
     "a negative one": ((-1, rows(64)), ValueError, "from 0 to 1.*got -1"),
     "a name": (("person", rows(64)), ValueError, "from 0 to 1.*got 'person'"),
     "a truth value": ((True, rows(64)), ValueError, "from 0 to 1.*got True"),
-    "columns of another": ((0, rows(64)[["count"]]), ValueError, r"X lacks columns of batch 0.*'person'.*; pass X"),
+    "columns of another": ((0, rows(64)[["count"]]), ValueError, r"X lacks columns of batch 0.*'person'.*; pass all of"),
     "no rows at all": ((0,), RuntimeError, "fit_batch: no rows to train on, as fit keeps none: pass them"),
     "an empty table": ((0, rows(0)), ValueError, "at least one row"),
 }

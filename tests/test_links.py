@@ -380,7 +380,7 @@ def test_fit_batch_reads_context_too(make, table, fitted):
     for X in (table[read], table, table[read].to_numpy()):
         other.fit_batch(1, X)
         np.testing.assert_array_equal(other.score_samples(table), fitted.score_samples(table))
-    with pytest.raises(ValueError, match=r"lacks columns of batch 1.*'a', 'b'.*X\[synthesizer\.models_\[1\]\.columns_\]"):
+    with pytest.raises(ValueError, match=r"lacks columns of batch 1.*'a', 'b'.*all of synthesizer\.models_\[1\]\.columns_"):
         other.fit_batch(1, table[BATCHES[1]])
 
 

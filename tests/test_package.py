@@ -23,11 +23,12 @@ PARTS = {"_association": "_clusterer"} | dict.fromkeys(
 )
 BELOW = {"core", "fields", "persistence", "privacy", "tokenizers", *FLOOR}
 USES = {
-    "__init__": set(),
+    "__init__": {"_forks"},
+    "_forks": set(),
     "datasets": set(),
     "fields": FLOOR,
     "tokenizers": {"fields", "persistence", *FLOOR},
-    "core": {"_grammar", "_memory_map", "_random", "privacy"},
+    "core": {"_forks", "_grammar", "_memory_map", "_random", "privacy"},
     "privacy": set(),
     "evaluation": {"__version__", "_random", "_validation", "_values"},
     "persistence": {"__version__"},

@@ -683,3 +683,13 @@ def test_threads_save_to_one_path(fitted_small, tmp_path):
         list(threads.map(fitted_small.save, [tmp_path / "model"] * 24))
     assert ["model"] == os.listdir(tmp_path)
     assert BatchLSTMSynthesizer.load(tmp_path / "model").columns_ == fitted_small.columns_
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="only root gives files to others")
+def test_a_file_keeps_its_owner(fitted_small, tmp_path):
+    """A file that is replaced stays that of the user and group whose it is."""
+    (tmp_path / "model").touch(mode=0o640)
+    os.chown(tmp_path / "model", 12345, 54321)
+    fitted_small.save(tmp_path / "model")
+    found = (tmp_path / "model").stat()
+    assert (12345, 54321, 0o640) == (found.st_uid, found.st_gid, found.st_mode & 0o777)

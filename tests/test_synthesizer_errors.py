@@ -11,8 +11,7 @@ import pytest
 from joblib import parallel_config
 from sklearn.base import clone
 
-from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
-from sksynth.core import _quiet
+from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, _forks
 from sksynth.fields import Boolean, Category, Number
 
 GOOD = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})
@@ -173,8 +172,8 @@ def test_a_backend_that_forks_is_refused(small, synthesizer):
 
 
 def test_a_fork_of_a_process_with_tensorflow_is_refused(monkeypatch, small, synthesizer, fitted_small):
-    """In a process that was forked after the core was loaded, training and scoring say so instead of hanging."""
-    monkeypatch.setattr(_quiet, "_started_in", -1)
+    """In a process that was forked after TensorFlow was started, training and scoring say so instead of hanging."""
+    monkeypatch.setattr(_forks, "_is_lost", True)
 
     for call in (synthesizer().fit, fitted_small.score):
         with pytest.raises(RuntimeError, match=r"is a fork.*'loky'"):
@@ -224,6 +223,53 @@ def test_a_fork_of_a_process_in_which_others_started_tensorflow_is_refused():
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=240)
 
     assert "is a fork" in done.stdout, done.stderr
+
+
+FORKS = """
+import os
+import tensorflow as tf
+
+def start():
+    tf.reduce_sum(tf.random.normal((10, 10)))
+
+def told(begins=lambda: None):
+    begins()
+    from sksynth._forks import refuse_fork
+    try:
+        return refuse_fork() or "fine"
+    except RuntimeError:
+        return "refused"
+
+def of_fork(*begins):
+    read, write = os.pipe()
+    if not os.fork():
+        os.write(write, told(*begins).encode())
+        os._exit(0)
+    os.wait()
+    return os.read(read, 9).decode()
+
+print("starts it in the fork:", of_fork(start))
+start()
+print("imports sksynth in the fork:", of_fork())
+print("no fork:", told())
+print("imports sksynth before:", of_fork())
+print("fork of a fork:", of_fork(lambda: print("its fork:", of_fork())))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads of a process are listed on Linux alone")
+def test_only_forks_of_a_process_with_tensorflow_are_refused():
+    """What is refused is a fork that comes after TensorFlow was started, and neither where it was started nor other forks."""
+    done = subprocess.run([sys.executable, "-u", "-W", "ignore", "-c", FORKS], capture_output=True, text=True, timeout=240)
+
+    assert done.stdout.splitlines() == [
+        "starts it in the fork: fine",
+        "imports sksynth in the fork: refused",
+        "no fork: fine",
+        "imports sksynth before: refused",
+        "its fork: refused",
+        "fork of a fork: refused",
+    ], done.stderr
 
 
 def test_parameters_of_the_text_model_are_told_from_those_of_the_synthesizer():

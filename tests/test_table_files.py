@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+import io
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel, _surve
 from sksynth._complete import bounds
 from sksynth._sources import _table_source, opened_table, token_ids
 from sksynth._survey import Survey, _Counts, _Extremes
+from sksynth._tables import schema_before_fit
 from sksynth.fields import infer_schema
 from sksynth.tokenizers import TableTokenizer
 
@@ -271,11 +273,21 @@ def test_no_identifier_of_the_file_is_drawn(fitted):
     assert rows["id"].is_unique and rows["id"].str.fullmatch(r"T-\d{4}").all()
 
 
+@pytest.mark.parametrize("write", [int, "K{}".format, "mail{}@example.com".format])
+def test_patterns_have_room_for_the_rows_that_are_not_sampled(write):
+    """A third of the rows gives the pattern that all rows give: counters are told by the number of rows of the table."""
+    table = pd.DataFrame({"key": [write(number) for number in 4000 + RNG.permutation(N_ROWS)]})
+    schema, part = infer_schema(table, schema={"key": fields.Identifier()}), table.iloc[:300]
+    sampled = TableTokenizer().fit_sample(part, schema.copy(), lambda columns: [table[columns]], N_ROWS)
+    assert sampled.schema_["key"].pattern == TableTokenizer(schema).fit(table).schema_["key"].pattern
+    assert sampled.schema_["key"].pattern != TableTokenizer(schema).fit(part).schema_["key"].pattern
+
+
 def test_all_rows_are_trained_on(few, parquet):
     """Token ids are those of all rows, in their order, narrow and on disk."""
     with opened_table(parquet) as source:
         survey = surveyed(source)
-        tokenizer = TableTokenizer().fit_sample(survey.sample, survey.schema(), source.chunks)
+        tokenizer = TableTokenizer().fit_sample(survey.sample, survey.schema(), source.chunks, source.n_rows)
         ids = token_ids(tokenizer, source.select(source.columns))
         assert isinstance(ids, np.memmap) and ids.dtype == np.uint8
         np.testing.assert_array_equal(ids, tokenizer.encode(TABLE)[:, : tokenizer.grammar_.n_positions])
@@ -380,7 +392,7 @@ def test_a_row_with_too_many_cells_is_named(tmp_path, line):
     path = tmp_path / "table.csv"
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(
-        ValueError, match=r"table.csv cannot be read as CSV: .*(line 401, saw 3|does not match length of data)"
+        ValueError, match=r"table.csv cannot be read as CSV: .*(line 401, saw 3|more cells than its first line)"
     ):
         tiny().fit(path)
 
@@ -471,7 +483,14 @@ def test_codes_keep_their_zeros(tmp_path_factory, codes, missing):
     assert np.issubdtype(frame["x"].dtype, np.integer)
 
 
-@pytest.mark.parametrize("numbers", [["10", "-07"], ["0.5", "1.25"], ["0", "10"], ["0", "1.0"]])
+@pytest.mark.parametrize("codes", [["+491003", "+4930555"], ["+49", "+1", "44"], ["+49", ""]])
+def test_codes_keep_their_plus(tmp_path, codes):
+    """Digits with a plus in front of some come back as they were written."""
+    found = read(tmp_path / "x.csv", "\n".join(["tel,x", *(f"{code},1" for code in codes)]))["tel"]
+    assert codes == found.astype(object).where(found.notna(), "").tolist()
+
+
+@pytest.mark.parametrize("numbers", [["+10", "-7"], ["+1.5", "2"], ["10", "-07"], ["0.5", "1.25"], ["0", "10"], ["0", "1.0"]])
 def test_numbers_stay_numbers(tmp_path, numbers):
     """What begins with zero but is no code is a number."""
     assert pd.api.types.is_numeric_dtype(read(tmp_path / "x.csv", "\n".join(["n", *numbers]))["n"])
@@ -532,7 +551,96 @@ def test_a_first_line_may_say_what_separates(tmp_path, mark, columns, end):
     assert 2 == len(found)
 
 
+@pytest.mark.parametrize("name", ["x.tsv", "x.TSV", "x.tsv.gz"])
+@pytest.mark.parametrize("text", ["a\tb\n1\tp, q; r\n2\ts|t\n", "a, b; c\n1 2\n3 4\n"])
+def test_tsv_files_are_separated_by_tabs(tmp_path, name, text):
+    """A file that is named .tsv is a table whose cells are separated by tabs and nothing else."""
+    content = gzip.compress(text.encode()) if name.endswith("gz") else text.encode()
+    (tmp_path / name).write_bytes(content)
+    with opened_table(tmp_path / name) as table:
+        assert_frame_equal(table.whole(), pd.read_csv(io.StringIO(text), sep="\t"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "length width kind\n5.1 3.5 a\n4.9 3.0 b\n",
+        "x  y\n 1 2\n 30 NA\n",
+        '"first name" "age"\n"1" "Ann B" 30\n"2" "Bob C" 41\n',
+        "a b\n1,5 2,25\n3,5 4,75\n",
+    ],
+)
+def test_cells_separated_by_spaces_are_no_column_of_text(tmp_path, text):
+    """A file whose cells are separated by spaces is refused with what reads it."""
+    with pytest.raises(ValueError, match=r"x\.csv seems to be separated by spaces, with [23] names") as caught:
+        read(tmp_path / "x.csv", text)
+    call = re.search(r"pandas\.(read_csv\(path, sep=.*?\))", str(caught.value))[1]
+    assert eval(call, {"read_csv": pd.read_csv, "path": tmp_path / "x.csv"}).shape[1] > 1
+
+
+@pytest.mark.parametrize(
+    "text", ["full name\nAnn Bell\nBob Cole\n", "a remark on it\nfine 3\nvery good indeed\n", "n\n1 2\n3 4\n"]
+)
+def test_one_column_of_words_stays_one(tmp_path, text):
+    """Words in a single column of text are not taken for cells."""
+    assert_frame_equal(read(tmp_path / "x.csv", text), pd.read_csv(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("line", ["# made by hand", "#made by hand, with care", "## a", "# a,b"])
+@pytest.mark.parametrize("rows", ["a,b\n1,2\n", "a\n1\n"])
+def test_a_comment_in_front_is_named(tmp_path, line, rows):
+    """A comment before the column names is refused as what it is, and the call that is named reads the table."""
+    with pytest.raises(ValueError, match=r"x\.csv begins with # as a comment does.* pandas.read_csv\(path, comment='#'\)$"):
+        read(tmp_path / "x.csv", f"{line}\n{rows}")
+    assert_frame_equal(pd.read_csv(tmp_path / "x.csv", comment="#"), pd.read_csv(io.StringIO(rows)))
+
+
+def test_names_may_begin_with_a_hash(tmp_path):
+    """A first column whose name begins with # is one."""
+    assert ["#id", "b"] == list(read(tmp_path / "x.csv", "#id,b\n1,2\n")) and ["#"] == list(read(tmp_path / "x.csv", "#\n1\n"))
+
+
 def test_rows_longer_than_the_first_line_are_told_so(tmp_path):
     """A remark before the line of column names is an error that says what the first line has to be."""
     with pytest.raises(ValueError, match=r"x\.csv cannot be read as CSV: its rows have more cells than its first line"):
         read(tmp_path / "x.csv", "made by hand\na,b\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (TABLE.set_index("size"), "its index 'size' is no column"),
+        (TABLE.set_index(["size", "name"]), "its index 'name', 'size' is no column"),
+        (TABLE.set_index(pd.date_range("2020-01-01", periods=len(TABLE))), "its index without a name is no column"),
+        (TABLE[TABLE.index % 2 == 0], None),
+        (TABLE, None),
+    ],
+)
+def test_an_index_in_a_file_is_noted(tmp_path, frame, told):
+    """A schema of a Parquet file notes an index that is dropped; the line that it names makes columns of it."""
+    frame.to_parquet(tmp_path / "t.parquet")
+    import pyarrow.dataset
+
+    for X in (tmp_path / "t.parquet", pyarrow.dataset.dataset(tmp_path / "t.parquet")):
+        notes = [note for note in schema_before_fit(X, None, 5, 0).notes if note.decision == "the index is dropped"]
+        assert [told] * (told is not None) == [note.reason for note in notes]
+        if told:
+            scope = {"X": X, "pd": pd}
+            exec(notes[0].remedy, scope)
+            assert frame.shape[1] + frame.index.nlevels == scope["X"].shape[1]
+            assert "the index" not in str(infer_schema(scope["X"]).notes)
+
+
+def test_an_index_of_dask_is_noted():
+    """An index of a DataFrame of Dask that has a name is noted, one that counts rows is not."""
+    dask = pytest.importorskip("dask.dataframe", reason="dask is the extra distributed")
+    frame = dask.from_pandas(TABLE[["key", "size", "known"]], npartitions=2)
+    found = [str(schema_before_fit(X, None, 5).notes) for X in (frame, frame.set_index("key"))]
+    assert [False, True] == ["its index 'key' is no column" in text for text in found]
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    """What can be read only once is refused rather than waited for."""
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(OSError, match=r"t.csv' is no regular file and cannot be read twice; write what it gives to a file"):
+        tiny().fit(tmp_path / "t.csv")

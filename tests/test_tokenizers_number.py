@@ -289,3 +289,72 @@ def test_floats_are_the_same_to_within_rounding(dtype, rounding):
     given = pd.Series([5.0, 5.0, np.nan, 5.0], dtype=dtype)
     decoded = pd.Series([5.0 * (1 + rounding), 5.001, np.nan, np.nan], dtype=dtype)
     assert _domain._are_same(given, decoded).tolist() == [True, False, True, False]
+
+
+RNG = np.random.default_rng(3)
+HOLES = {
+    "last day": (RNG.integers(17_000, 20_000, 1000).astype("datetime64[D]").astype("datetime64[s]"), "9999-12-31"),
+    "income": (RNG.lognormal(10, 0.8, 1000).astype(int), 99_999_999),
+    "temperature": (RNG.normal(15, 8, 1000).round(1), -999.0),
+    "continuum": (RNG.lognormal(10, 0.8, 1000), 1e9),
+}
+
+
+def with_hole(name, n_rows=40):
+    """Return a column with a value far from all others in some rows, and where it is not that."""
+    values, far = HOLES[name]
+    values = values.copy()
+    values[:n_rows] = far
+    return pd.Series(values), values != values[0]
+
+
+@pytest.mark.parametrize("name", HOLES)
+@pytest.mark.parametrize("n_rows", [5, 40])
+def test_nothing_is_drawn_between_the_values_and_one_that_stands_for_none(name, n_rows):
+    """Where a hole parts one value from all others nothing in it is drawn, and all rows are decoded but to their place."""
+    column, is_real = with_hole(name, n_rows)
+    tokenizer = fit(column, min_frequency=5)
+    ids = tokenizer.encode(pd.DataFrame({"x": column}))
+    low, high = tokenizer.schema_["x"].low, tokenizer.schema_["x"].high
+    assert tokenizer.decode(ids)["x"].equals(column.clip(low, high))
+    sampled = ids[(ids[:, 0] != OTHER) & (ids[:, 1] != _cells.ELSEWHERE)]
+    assert len(ids) - len(sampled) < 5
+    for seed in range(20):
+        sampled[:, -tokenizer.n_free_ :] = tokenizer.draw_free(range(len(sampled)), np.random.default_rng(seed), seed)
+        drawn = tokenizer.decode(sampled)["x"]
+        real = drawn != column[0]
+        assert drawn[real].between(column[is_real].min(), column[is_real].max()).all() and (~real).sum() == n_rows
+
+
+def test_holes_between_clusters_are_left_out():
+    """Of two clusters none reaches towards the other; the cells of one cluster alone stay what they were."""
+    left, right = RNG.normal(0, 1, 500), RNG.normal(300, 1, 500)
+    cells = fit(np.concatenate([left, right]), min_frequency=5).codecs_[0].cells
+    first, last = cells.first[: cells.n_cells], cells.last[: cells.n_cells]
+    assert ((last <= left.max()) | (first >= right.min())).all() and (first >= right.min()).any()
+    alone = Cells(left, left.min(), left.max(), 5)
+    for name, value in vars(Cells(left, left.min(), left.max(), 5, holes=False)).items():
+        np.testing.assert_array_equal(getattr(alone, name), value)
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_no_single_row_says_where_a_hole_begins(name):
+    """Cells are the same wherever fewer than min_frequency rows next to a hole lie."""
+    column, is_real = with_hole(name)
+    order = column[is_real].sort_values(ascending=name == "temperature").index
+    moved = column.copy()
+    beyond = column[order[:4]] != column[order[4]]
+    moved[order[:4][beyond]] = column[order[0]] + (column[order[0]] - column[order[4]])
+    assert not moved.equals(column)
+    one, other = (fit(values, min_frequency=5).to_state()["codecs"][0]["cells"] for values in (column, moved))
+    for level in ("top", "parts"):
+        for end in ("first", "last", "single"):
+            np.testing.assert_array_equal(one[level][end], other[level][end])
+
+
+def test_a_standin_says_nothing_of_holes():
+    """Of rows that only stand for others, cells reach over what they lack: every value in between has a cell."""
+    column, _ = with_hole("income")
+    tokenizer = TableTokenizer(min_frequency=5).fit_standin(pd.DataFrame({"x": column}))
+    ids = tokenizer.encode(pd.DataFrame({"x": np.linspace(1e6, 9e7, 50).astype(int)}))
+    assert (ids[:, 0] != OTHER).all()

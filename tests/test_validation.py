@@ -231,7 +231,7 @@ def test_columns_are_remembered_as_scikit_learn_does():
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["a", 9], r"unseen in fit: \[9\]; lacking: \[7\]: pass X"),
+        (["a", 9], r"unseen in fit: \[9\]; lacking: \[7\]: pass all of estimator"),
         ([7, "a"], "another order"),
     ],
 )

@@ -58,7 +58,7 @@ class Release:
         """Return a tokenizer of some of the columns that saw the stand-in alone, and the stand-in's modelled tokens."""
         columns = list(self.schema) if columns is None else columns
         known = {column: self.schema[column] for column in columns}
-        tokenizer = TableTokenizer(known, min_frequency=1).fit(self.standin[columns])
+        tokenizer = TableTokenizer(known, min_frequency=1).fit_standin(self.standin[columns])
         tokenizer.schema_.notes = Notes()  # those on the stand-in say nothing of the table
         for column, field in known.items():  # what was folded of the table, not of the stand-in
             kept = {name: getattr(field, name) for name in vars(field) if name.startswith("n_folded")}

@@ -1,6 +1,7 @@
 """Tables of Apache Arrow: Parquet files, and whatever else is a dataset of pyarrow."""
 
 import os
+import re
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
@@ -13,6 +14,8 @@ from .._validation import listed, refuse_duplicates
 from ._table_source import TableSource, common_dtype, rows_per_chunk
 
 __all__ = ["ArrowTable", "parquet_dataset"]
+
+NAMELESS = re.compile("__index_level_[0-9]+__")  # what pandas calls an index without a name
 
 
 def parquet_dataset(path: Any) -> Any:
@@ -48,6 +51,8 @@ class ArrowTable(TableSource):
     ----------
     dataset : pyarrow.dataset.Dataset
     name : str
+    as_pandas : str, default="X.to_table().to_pandas()"
+        How pandas reads it, in Python.
 
     Raises
     ------
@@ -55,10 +60,11 @@ class ArrowTable(TableSource):
         If a file is damaged, or has other columns than the first.
     """
 
-    def __init__(self, dataset: Any, name: str):
+    def __init__(self, dataset: Any, name: str, as_pandas: str = "X.to_table().to_pandas()"):
         self.name, self._dataset = name, dataset
         refuse_duplicates(dataset.schema.names, name)
         self._index = _index_columns(dataset.schema)
+        self.index, self.with_index = _told_index(dataset.schema, self._index), f"X = {as_pandas}.reset_index()"
         self._fields = {field.name: field for field in dataset.schema if field.name not in self._index}
         self.n_rows = sum(map(self._checked, self._files()))
         self.dtypes = self._whole_dtypes()
@@ -129,6 +135,16 @@ def _index_columns(schema):
     """Return the columns in which pandas keeps an index, which is none of the table's."""
     described = (schema.pandas_metadata or {}).get("index_columns", [])
     return {name for name in described if isinstance(name, str)}
+
+
+def _told_index(schema, names):
+    """Return the names of an index; none for one that only counts rows, or did before some were left out."""
+    import pyarrow as pa
+
+    nameless = {name for name in names if NAMELESS.fullmatch(name)}
+    if len(nameless) == len(names) == 1 and all(pa.types.is_integer(schema.field(name).type) for name in names):
+        return []
+    return sorted("without a name" if name in nameless else repr(name) for name in names)
 
 
 def _keys_of(fragment):

@@ -13,22 +13,22 @@ import pandas as pd
 from pandas.api import types
 
 from .._validation import listed, refuse_duplicates
-from ._csv_form import csv_form
+from ._csv_form import NotCSV, csv_form
 from ._encoding import refuse_other_formats
 from ._table_source import STRINGS, TableSource, common_dtype, rows_per_chunk
 
 __all__ = ["CSVTable"]
 
-PADDED = r"\+?0\d+"  # a number that would lose its zeros
+CHANGED = r"\+\d+|0\d+"  # a number that would lose its plus or its zeros
 CODE = r"\+?\d+"
 
 
 class CSVTable(TableSource):
     """CSV files with a line of column names, plain or compressed, read as `pandas.read_csv` would read them together.
 
-    Cells may be separated by commas, semicolons, tabs or bars, or by what a first line such as ``sep=;`` says. Codes with
-    leading zeros, such as 01001, stay text. The files are read once to find the dtypes, once more for columns that may be such
-    codes, and once for every use.
+    Cells may be separated by commas, semicolons, tabs or bars, or by what a first line such as ``sep=;`` says; in files named
+    .tsv they are by tabs. Codes with leading zeros or a plus, such as 01001 and +491003, stay text. The files are read once to
+    find the dtypes, once more for columns that may be such codes, and once for every use.
 
     Parameters
     ----------
@@ -85,11 +85,11 @@ class CSVTable(TableSource):
         self.dtypes = dtypes | dict.fromkeys(texts, STRINGS)
 
     def _codes(self, columns):
-        """Return those of some columns of whole numbers that are codes with leading zeros."""
+        """Return those of some columns of whole numbers that are codes with leading zeros or a plus."""
         codes, remaining = set(), columns
         if columns:
             for frame in self._all_frames(columns, STRINGS):
-                codes |= {column for column in remaining if _has_zeros_in_front(frame[column])}
+                codes |= {column for column in remaining if _are_codes(frame[column])}
                 remaining = [column for column in remaining if column not in codes]
                 if not remaining:
                     break
@@ -128,6 +128,8 @@ def _errors_of(path):
             f"{path} is not UTF-8: got 0x{error.object[error.start]:02x} ({error.reason}); write it anew as UTF-8, such as "
             "with iconv -f LATIN1 -t UTF-8 (or -f UTF-16), or pass pandas.read_csv(path, encoding='latin-1') (or 'utf-16')"
         ) from error
+    except NotCSV as error:
+        raise ValueError(f"{path} {error}") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning, zlib.error, BadGzipFile, EOFError, ValueError) as error:
         said = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         if said.startswith("Length of header"):
@@ -167,7 +169,7 @@ def _are_whole(values) -> bool:
     return types.is_integer_dtype(values.dtype) or not len(values)
 
 
-def _has_zeros_in_front(texts) -> bool:
-    """Tell whether some whole numbers, as they are written, are codes: digits alone, and some of them begin with zero."""
+def _are_codes(texts) -> bool:
+    """Tell whether whole numbers, as they are written, are codes: none is negative, some begin with zero or a plus."""
     texts = texts.dropna().str.strip()
-    return bool(texts.str.fullmatch(PADDED).any() and texts.str.fullmatch(CODE).all())
+    return bool(texts.str.fullmatch(CHANGED).any() and texts.str.fullmatch(CODE).all())

@@ -5,6 +5,7 @@ from functools import reduce
 from typing import Any
 
 import pandas as pd
+from pandas.api import types
 
 from .._validation import refuse_duplicates
 from ._table_source import TableSource, common_dtype, rows_per_chunk
@@ -30,6 +31,8 @@ class DaskTable(TableSource):
     def __init__(self, frame: Any):
         refuse_duplicates(list(frame.columns), self.name)
         self._dask, self.n_rows = frame, 0
+        label = "without a name" if frame.index.name is None else repr(frame.index.name)
+        self.index = [] if frame.index.name is None and types.is_integer_dtype(frame.index.dtype) else [label]
         said, found = frame.dtypes.to_dict(), []
         for number in range(frame.npartitions):
             part = self._part(number, list(said))

@@ -23,7 +23,7 @@ def refuse_other_formats(path: Any) -> None:
     ------
     ValueError
     """
-    if not str(path).lower().endswith(".csv"):
+    if not str(path).lower().endswith((".csv", ".tsv")):
         return
     with open(path, "rb") as file:
         head = file.read(LOOKED_AT)

@@ -11,7 +11,7 @@ from ._table_source import TableSource
 
 __all__ = ["opened_table"]
 
-PARQUET, CSV = (".parquet", ".pq"), (".csv",)  # how the names of files end
+PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv")  # how the names of files end
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")  # after that, of CSV
 
 
@@ -62,12 +62,18 @@ def _table_at(path, texts):
     name = os.fsdecode(path)
     if not os.path.exists(path):
         raise FileNotFoundError(errno.ENOENT, f"there is no file {name!r:.200}; a str is the path of a table")
+    if not (os.path.isfile(name) or os.path.isdir(name)):
+        raise OSError(
+            errno.EINVAL,
+            f"{name!r:.200} is no regular file and cannot be read twice; write what it gives to a file, or pass "
+            "a DataFrame; the command line takes CSV from standard input as -",
+        )
     files = sorted(file for file in Path(name).rglob("*") if _kind(file)) if os.path.isdir(name) else [Path(name)]
     kinds = {_kind(file) for file in files}
     if kinds == {"parquet"}:
         from ._arrow import ArrowTable, parquet_dataset
 
-        return ArrowTable(parquet_dataset(name), name)
+        return ArrowTable(parquet_dataset(name), name, f"pd.read_parquet({name!r})")
     if kinds == {"csv"}:
         from ._csv import CSVTable
 

@@ -34,10 +34,16 @@ class TableSource(Source):
     dtypes : dict of column to dtype
         Those of the whole table, as pandas would read it.
     n_rows : int
+    index : list of str
+        Names of what is an index of pandas in the table, and no column; but of one without a name that counts rows.
+    with_index : str
+        A line of Python that makes columns of these.
     """
 
     dtypes: dict[Any, Any]
     n_rows: int
+    index: Sequence[str] = ()
+    with_index: str = "X = X.reset_index()"
 
     @abstractmethod
     def _read(self, columns: list) -> Iterator[pd.DataFrame]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from . import _heads
+from ._compiled import by_xla
 from ._layout import has_text
 from ._network import NetworkShape, Noise, Reading, find_deltas, read, sum_by_token, through_kernel, tokens_and_states
 
@@ -63,7 +64,7 @@ def row_parts(shape: NetworkShape, weights: dict, rows: tf.Tensor, order: tf.Ten
     ids, labels, states = tokens_and_states(shape, rows)
     reading, heads = read(shape, weights, ids, order, noise), _heads.heads(shape.groups, weights)
     values = [_heads.by_group(shape.groups, part) for part in (reading.hidden, labels, states)]
-    head_deltas, upstream = _MEASURE[shape.loops == "xla"](heads, *values)
+    head_deltas, upstream = by_xla(shape, _measure)(heads, *values)
     deltas = find_deltas(shape, weights, reading, order, _heads.together(shape.groups, upstream))
     said = tf.pad(tf.gather(weights["embedding"], reading.tokens[:-1]), [[1, 0], [0, 0], [0, 0]])
     inputs = [said + tf.gather(weights["slot_embedding"], reading.slots)[:, None]]
@@ -182,6 +183,3 @@ def _shifted(hidden):
 def _measure(heads, hidden, labels, states):
     _, _, deltas = _heads.measure(heads, hidden, labels, states)
     return deltas, _heads.send_back(heads, hidden, deltas)
-
-
-_MEASURE = {False: _measure, True: tf.function(_measure, jit_compile=True, autograph=False)}

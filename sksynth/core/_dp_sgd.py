@@ -12,12 +12,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .._forks import refuse_fork
 from .._grammar import Grammar
 from ..privacy._mechanisms import system_generator
 from . import _engine
 from ._callbacks import Guarded
 from ._layout import Layout
-from ._quiet import refuse_fork
 from ._rows import rows_of
 from ._run import FIGURES, Progress, Run
 from ._training import Settings, initial_weights, knobs_of, network_shape, start_network

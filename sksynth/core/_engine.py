@@ -1,5 +1,6 @@
 """Compiled networks, kept per process and lent to one fit at a time."""
 
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -36,12 +37,22 @@ def borrowed(
     try:
         yield model
     finally:
-        with _LOCK:
-            _IDLE.setdefault(key, []).append(model)
-            _IDLE.move_to_end(key)
-            while sum(map(len, _IDLE.values())) > _MAX_IDLE:
-                oldest = next(key for key, idle in _IDLE.items() if idle)
-                _IDLE[oldest].pop()
+        if _take_back(key, model):
+            gc.collect()  # networks are full of cycles, and larger than Python knows: it would let many of them lie about
+
+
+def _take_back(key, model) -> bool:
+    """Keep a network for the next loan; return whether others had to go for it."""
+    with _LOCK:
+        _IDLE.setdefault(key, []).append(model)
+        _IDLE.move_to_end(key)
+        n_dropped = sum(map(len, _IDLE.values())) - _MAX_IDLE
+        for _ in range(n_dropped):
+            oldest = next(key for key, idle in _IDLE.items() if idle)
+            _IDLE[oldest].pop()
+            if not _IDLE[oldest]:
+                del _IDLE[oldest]
+    return n_dropped > 0
 
 
 def _compiled(shape, steps_per_execution, clip_norm=CLIP_NORM) -> RowModel:

@@ -173,18 +173,10 @@ def measure_and_return(
     hidden: list[tf.Tensor],
     labels: list[tf.Tensor],
     states: list[tf.Tensor],
-    jit_compile: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], dict[str, tf.Tensor]]:
     """Return losses and hits as `measure` does, upstream and gradients, in one piece that XLA can take."""
-    return _BOTH[jit_compile](heads, hidden, labels, states)
-
-
-def _both(heads, hidden, labels, states):
     losses, hits, deltas = measure(heads, hidden, labels, states)
     return losses, hits, send_back(heads, hidden, deltas), gradients(heads, hidden, deltas)
-
-
-_BOTH = {False: _both, True: tf.function(_both, jit_compile=True, autograph=False)}
 
 
 def _by_slot(head, hidden):

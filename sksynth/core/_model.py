@@ -7,15 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from ._clipping import clipped_sum
+from ._compiled import compiled_for, traced
 from ._layout import Group, has_text
 from ._network import NetworkShape, Noise, prepare, row_gradients, row_losses, tables, through_tables
 
 AVERAGE = "average_"  # prefix of the running mean of a weight
 BRANCHES = 2  # parts of a step's rows that run beside each other, on any machine, as their sums' rounding depends on it
 TEXT_BRANCHES = 4  # where rows differ in length: each part is read as far as its own longest row
-
-_branch = tf.function(row_gradients, autograph=False)  # so that parts of one size are traced once
-_clipped = tf.function(clipped_sum, autograph=False)
 
 
 class Plan(keras.optimizers.schedules.LearningRateSchedule):
@@ -49,6 +47,10 @@ class PlannedAdam(keras.optimizers.Adam):
     def learning_rate(self, rate):
         self._learning_rate.hold(rate)
 
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        """Leave out the sum over replicas, as there is one: TensorFlow keeps that sum's gradient, and its graph, for good."""
+        return grads_and_vars
+
 
 class RowModel(keras.Model):
     """Embedding -> LSTM (x n_layers) -> one head per slot, over the positions of a row in any order.
@@ -65,7 +67,7 @@ class RowModel(keras.Model):
 
     def __init__(self, shape: NetworkShape):
         super().__init__(name="rows")
-        self.shape = shape
+        self.shape, self.compiled_for_shape = shape, compiled_for(shape)
         prepare(shape)
         self._make_weights()
         self.clipped_sums = tf.function(self._clipped_sums, autograph=False)
@@ -129,11 +131,12 @@ class RowModel(keras.Model):
         """Return the gradients of the mean loss by name, and loss and hits of each row."""
         weights = tables(self.shape, self._weights_of())
         parts, bounds = [], parts_of(self.shape.groups, rows.shape[0])
+        gradients_of_part = traced(self.shape, row_gradients)  # once for parts of one size
         for branch, (start, stop) in enumerate(pairwise(bounds)):
             seed = self.tensor("seed") + tf.stack([branch * self.shape.n_layers, step])
             noise = Noise(seed, self.tensor("dropout"))
             own_order = order[branch, : reach[branch]] if has_text(self.shape.groups) else order[branch]
-            parts.append(_branch(self.shape, weights, rows[start:stop], own_order, noise))
+            parts.append(gradients_of_part(self.shape, weights, rows[start:stop], own_order, noise))
         gradients, losses, hits = zip(*parts, strict=True)
         sums = {name: tf.add_n([part[name] for part in gradients]) for name in gradients[0]}
         share = 1.0 / rows.shape[0]
@@ -161,9 +164,9 @@ class RowModel(keras.Model):
         """Return the sum over rows of their gradients, each clipped to `norm`, by name; rows as in `train_step`."""
         weights, bounds = tables(self.shape, self._weights_of()), parts_of(self.shape.groups, rows.shape[0])
         noise = Noise(self.tensor("seed") + tf.stack([0, step]), self.tensor("dropout"), same_for_all=True)
-        parts = []
+        parts, clipped_sum_of_part = [], traced(self.shape, clipped_sum)
         for start, stop in pairwise(bounds):
-            parts.append(_clipped(self.shape, weights, rows[start:stop], order, noise, real[start:stop], norm))
+            parts.append(clipped_sum_of_part(self.shape, weights, rows[start:stop], order, noise, real[start:stop], norm))
         return {name: tf.add_n([part[name] for part in parts]) for name in parts[0]}
 
     def test_step(self, data):

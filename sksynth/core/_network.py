@@ -9,7 +9,6 @@ Everything that depends on rows runs on a part of them, so that the parts of a s
 weights alone is done once, before and after.
 """
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import keras
@@ -17,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import _heads, _recurrence
+from ._compiled import by_xla, compiled_for
 from ._layout import RECALL_SCALE, Group, has_text
 from ._recurrence import Steps, weight_gradient
 
@@ -155,7 +155,7 @@ def read(shape: NetworkShape, weights: dict, ids: tf.Tensor, order: tf.Tensor, n
     tokens = tf.gather(tf.transpose(ids + shape.first_token_of_slot[places][None]), order)
     slots, n_rows = tf.gather(places, order), tf.shape(ids)[0]
     masks = [1.0 if noise is None else noise.mask(index, n_rows, shape.rnn_units) for index in range(shape.n_layers)]
-    hidden, layers = _LAYERS[shape.loops == "xla"](shape, _below_heads(weights), tokens, slots, order, masks)
+    hidden, layers = by_xla(shape, _layers)(shape, _below_heads(weights), tokens, slots, order, masks)
     if shape.recalls:
         recalled = tf.cumsum(tf.gather(RECALL_SCALE * weights["recall"], tokens), exclusive=True) * masks[-1]
         recalled = _to_places(recalled, order, shape.n_positions)
@@ -214,7 +214,7 @@ def find_deltas(
     -------
     deltas : list of tensor, shape (n_times, n_rows, 4 * rnn_units)
     """
-    return _DELTAS[shape.loops == "xla"](shape, _below_heads(weights), reading.layers, order, upstream)
+    return by_xla(shape, _deltas)(shape, _below_heads(weights), reading.layers, order, upstream)
 
 
 def _deltas(shape, weights, layers, order, upstream):
@@ -225,11 +225,6 @@ def _deltas(shape, weights, layers, order, upstream):
         if index:
             upstream = tf.ensure_shape(through_kernel(found[0], weights[f"kernel_{index}"]), layer.inputs.shape)
     return found
-
-
-_LAYERS, _DELTAS = (
-    {False: function, True: tf.function(function, jit_compile=True, autograph=False)} for function in (_layers, _deltas)
-)
 
 
 def through_kernel(deltas: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -354,7 +349,7 @@ def row_gradients(
     reading, heads = read(shape, weights, ids, order, noise), _heads.heads(shape.groups, weights)
     counts = _heads.n_read(shape.groups, order)
     parts = (_heads.by_group(shape.groups, values, counts) for values in (reading.hidden, labels, states))
-    losses, hits, upstream, gradients = _heads.measure_and_return(heads, *parts, jit_compile=shape.loops == "xla")
+    losses, hits, upstream, gradients = by_xla(shape, _heads.measure_and_return)(heads, *parts)
     upstream = _heads.together(shape.groups, upstream)
     return gradients | _unread(shape, weights, reading, order, upstream), losses, hits / _n_scored(shape, weights)
 
@@ -381,13 +376,12 @@ def _run_ours(shape, weights, index, inputs, size):
 
 
 def prepare(shape: NetworkShape) -> None:
-    """Make what cannot be made while a function is traced."""
+    """Make what cannot be made while a function is traced; it is there for as long as `compiled_for` the shape is held."""
     if shape.loops == "keras":
         for width in {shape.embedding_dim, shape.rnn_units}:
-            _keras_layer(shape.rnn_units, width)
+            compiled_for(shape).once(_keras_layer, shape.rnn_units, width)
 
 
-@cache
 def _keras_layer(units, width):
     layer = keras.layers.LSTM(units, return_sequences=True)
     layer.build((None, None, width))
@@ -404,7 +398,7 @@ def _names(index):
 
 
 def _run_keras(shape, weights, index, inputs, _):
-    layer = _keras_layer(shape.rnn_units, inputs.shape[-1])
+    layer = compiled_for(shape).once(_keras_layer, shape.rnn_units, inputs.shape[-1])
     own = [weights[name] for name in _names(index)]
     with tf.GradientTape() as tape:
         tape.watch([inputs, *own])

@@ -5,8 +5,7 @@ import os
 import sys
 import tempfile
 import traceback
-from contextlib import contextmanager, nullcontext, suppress
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 
 from ._threads import granted, keep_to_threads
 
@@ -35,32 +34,6 @@ def _is_no_false_alarm(record: logging.LogRecord) -> bool:
         return True
     callers = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(None)} - {__name__}
     return not any(name.startswith(f"{__package__}.") for name in callers)
-
-
-_started_in = os.getpid()
-
-
-def refuse_fork() -> None:
-    """Raise RuntimeError in a process that was forked after TensorFlow was started: its threads are gone, and it hangs."""
-    if os.getpid() != _started_in or _lost_threads():
-        raise RuntimeError(
-            f"TensorFlow was started in another process, of which this one ({os.getpid()}) is a fork: it would hang, as "
-            "threads do not survive a fork. Use joblib's backend 'loky' (the default) or 'threading', or start processes "
-            "by 'spawn'"
-        )
-
-
-def _lost_threads() -> bool:
-    """Tell, on Linux, whether TensorFlow has been started and none of its threads is in this process."""
-    started = sys.modules.get("tensorflow.python.eager.context")
-    context, tasks = getattr(started, "_context", None), Path("/proc/self/task")
-    if not getattr(context, "_initialized", False) or not tasks.is_dir():
-        return False
-    names = []
-    for task in tasks.iterdir():
-        with suppress(OSError):  # a thread that has just ended
-            names.append((task / "comm").read_text())
-    return not any(name.startswith("tf_") for name in names)
 
 
 def quiet_import() -> None:

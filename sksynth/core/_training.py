@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from .._forks import refuse_fork
 from .._grammar import Grammar
 from . import _engine
 from ._callbacks import Guarded, Keeper
@@ -14,7 +15,6 @@ from ._layout import ILLEGAL, Layout, has_text
 from ._model import AVERAGE, RowModel, parts_of
 from ._network import NetworkShape
 from ._pairs import FEWEST_ROWS, start_of_recall
-from ._quiet import refuse_fork
 from ._rows import MappedRows, gatherer, row_numbers, rows_of, subsets
 from ._run import Run
 

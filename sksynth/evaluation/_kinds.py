@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from .._validation import check_table, listed
-from .._values import inferred
+from .._values import factorize, inferred
 
 MIN_LEVELS = 12  # numbers with no more distinct values than this are categories
 ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
@@ -125,7 +125,7 @@ def quantity(column: pd.Series) -> np.ndarray:
         return _days(column)
     cells = column.astype(object)
     numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan, copy=True)
-    places, values = pd.factorize(cells.where(np.isnan(numbers)))
+    places, values = factorize(cells.where(np.isnan(numbers)))
     texts = places >= 0
     numbers[texts] = np.array([_day(value) for value in values], np.float64)[places[texts]]
     return numbers
@@ -155,5 +155,5 @@ def _objects(column: pd.Series) -> pd.Series:
 
 def codes(real: pd.Series, synthetic: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return two columns as codes ``0, 1, ...`` of their values, equal codes for equal values, -1 where missing."""
-    both = pd.factorize(pd.concat([real, synthetic]))[0]
+    both = factorize(pd.concat([real, synthetic]))[0]
     return both[: len(real)], both[len(real) :]

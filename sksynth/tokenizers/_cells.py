@@ -18,6 +18,9 @@ ROWS_PER_CELL = 40
 MAX_SUBCELLS = 28  # second-level cells of a first-level cell, about: no more than 32 tokens as a rule
 NOTHING, ELSEWHERE = 0, 1  # tokens of the second slot; its sub-cells follow
 FIRST = 2  # token of the first cell, in both slots
+NEAR = 20  # values on either side by which it is told whether a hole between them is wide
+WIDE = 3.0  # times as wide as those values lie apart
+MAX_HOLES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +99,48 @@ def gap(cells: Partition, first, last) -> float:
     return float(max(found, np.finfo(float).tiny)) if holes else 0.0
 
 
-def partition(values: np.ndarray, counts: np.ndarray, first, last, n_cells: int, min_rows: int) -> Partition:
+def clusters(values: np.ndarray, counts: np.ndarray, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the index of the first and of the last value of each cluster: what lies between wide holes.
+
+    A hole is wide where `NEAR` values on either side lie close together beside it: that before 9999-12-31, as a rule. As the
+    domain at its bounds, a cluster ends at a hole with the `min_rows`-th of its rows, so that no single row says where.
+
+    Parameters
+    ----------
+    values : ndarray of uint64 or float64, shape (n_values,)
+        Distinct, ascending.
+    counts : ndarray of int, shape (n_values,)
+        Rows per value.
+    min_rows : int
+    """
+    left, right = np.arange(len(values) - 1), np.arange(1, len(values))
+    before = values[left] - values[np.maximum(left - NEAR + 1, 0)]
+    after = values[np.minimum(right + NEAR - 1, len(values) - 1)] - values[right]
+    width = (values[right] - values[left]).astype(np.float64)
+    wide = right[width / WIDE > np.maximum(before, after)]
+    total = np.concatenate([[0], np.cumsum(counts)])
+    cuts: list[int] = []
+    found = _ends(total, cuts, min_rows)
+    for hole in wide[np.argsort(-width[wide - 1], kind="stable")][:MAX_HOLES].tolist():
+        ends = _ends(total, sorted([*cuts, hole]), min_rows)
+        if (ends[0] <= ends[1]).all():
+            cuts, found = sorted([*cuts, hole]), ends
+    return found
+
+
+def _ends(total, cuts, min_rows):
+    """Return the first and the last value of clusters that begin at `cuts`; where they have too few rows, last < first."""
+    first = np.searchsorted(total, total[cuts] + min_rows) - 1
+    last = np.searchsorted(total, total[cuts] - min_rows, "right") - 1
+    return np.append(0, first).astype(np.intp), np.append(last, len(total) - 2).astype(np.intp)
+
+
+def partition(values: np.ndarray, counts: np.ndarray, first, last, n_cells: int, min_rows: int, opens=()) -> Partition:
     """Cut the line from `first` to `last` into about `n_cells` cells.
 
     Values that many rows share become cells of their own. The stretches between them are cut into cells of about equal
-    mass, halfway between neighbouring values; a stretch without rows becomes no cell.
+    mass, halfway between neighbouring values; a stretch without rows becomes no cell. No cell reaches into the holes between
+    clusters of values.
 
     Parameters
     ----------
@@ -112,22 +152,27 @@ def partition(values: np.ndarray, counts: np.ndarray, first, last, n_cells: int,
     n_cells : int
     min_rows : int
         Rows that a cell should have at least.
+    opens : sequence of int
+        Indices of the values at which clusters begin, but for the first one.
     """
     target = max(min_rows, counts.sum() / n_cells)
     single = counts >= (min_rows if len(values) <= n_cells else target)
     rest = np.flatnonzero(~single)
-    stretch = np.cumsum(single)[rest]
-    opens = _cell_starts(counts[rest], stretch, target, min_rows)
-    closes = np.append(opens[1:], len(rest)) - 1
-    spikes, head, tail = values[single], rest[opens], rest[closes[: len(opens)]]
+    is_hole = np.isin(np.arange(len(values) + 1), opens)  # in front of a value
+    stretch = np.cumsum(single + is_hole[:-1])[rest]
+    starts = _cell_starts(counts[rest], stretch, target, min_rows)
+    closes = np.append(starts[1:], len(rest)) - 1
+    spikes, head, tail = values[single], rest[starts], rest[closes[: len(starts)]]
     starts = np.full(len(head), first, values.dtype)
     ends = np.full(len(head), last, values.dtype)
     cut = head > 0
     before = head[cut] - 1
-    starts[cut] = _after(np.where(single[before], values[before], _between(values[before], values[head[cut]])))
+    nearest = _after(np.where(single[before], values[before], _between(values[before], values[head[cut]])))
+    starts[cut] = np.where(is_hole[head[cut]], values[head[cut]], nearest)
     cut = tail < len(values) - 1
     after = tail[cut] + 1
-    ends[cut] = np.where(single[after], _before(values[after]), _between(values[tail[cut]], values[after]))
+    nearest = np.where(single[after], _before(values[after]), _between(values[tail[cut]], values[after]))
+    ends[cut] = np.where(is_hole[after], values[tail[cut]], nearest)
     order = np.argsort(np.concatenate([spikes, starts]), kind="stable")
     pick = [np.concatenate(pair)[order] for pair in ((spikes, starts), (spikes, ends))]
     return Partition(*pick, (np.arange(len(order)) < len(spikes))[order])
@@ -168,6 +213,8 @@ class Cells:
         The domain.
     min_rows : int
         Rows that a cell should have at least.
+    holes : bool, default=True
+        Whether wide holes between values are left out.
 
     Attributes
     ----------
@@ -182,12 +229,19 @@ class Cells:
     token1, token2 : ndarray of int, shape (n_leaves,)
     """
 
-    def __init__(self, positions, first, last, min_rows):
+    def __init__(self, positions, first, last, min_rows, holes=True):
         values, counts = np.unique(positions, return_counts=True)
         n_cells = int(np.clip(len(positions) / ROWS_PER_CELL, MIN_CELLS, MAX_CELLS))
         low, high = _core(positions, first, last, min_rows)
         inside = (values >= low) & (values <= high)
-        top = partition(values[inside], counts[inside], low, high, n_cells, min_rows)
+        values, counts = values[inside], counts[inside]
+        opens = []
+        if holes:
+            heads, tails = clusters(values, counts, min_rows)
+            kept = np.concatenate([np.arange(head, tail + 1) for head, tail in zip(heads, tails, strict=True)])
+            opens = np.searchsorted(kept, heads[1:])
+            values, counts = values[kept], counts[kept]
+        top = partition(values, counts, low, high, n_cells, min_rows, opens)
         subs = [_subdivide(values, counts, *cell, min_rows) for cell in zip(top.first, top.last, top.single, strict=True)]
         self._collect(top, subs, positions.dtype.type(first), positions.dtype.type(last))
 
@@ -231,7 +285,7 @@ class Cells:
         check_keys(state, "top", "parts", "n_parts")
         top, parts = (Partition.from_state(state[level], first, last) for level in ("top", "parts"))
         n_parts = take_array(state, "n_parts", np.int64, (len(top),))
-        n_most, n_most_parts = most_cells(MAX_CELLS), most_cells(MAX_SUBCELLS)
+        n_most, n_most_parts = most_cells(MAX_CELLS) + MAX_HOLES, most_cells(MAX_SUBCELLS)
         expect(len(top) <= n_most, "the number of cells", len(top), f"at most {n_most}")
         expect((n_parts == 0)[top.single].all(), "'single'", top.single, "divided cells of many values")
         counts = np.isin(n_parts, [0, *range(2, n_most_parts + 1)]).all() and n_parts.sum() == len(parts)

@@ -45,11 +45,11 @@ class DatetimeCodec(FieldCodec):
         self.run = compile_slots([f"{name}.{part}" for part in names], sizes, self._step, unsampled=never)
 
     @classmethod
-    def fit(cls, values: pd.Series, field, *, name: str, min_frequency: int) -> FieldCodec:
+    def fit(cls, values: pd.Series, field, *, name: str, min_frequency: int, holes: bool = True) -> FieldCodec:
         """Return the codec of a completed field: of calendar parts, or of a number where the bounds are centuries apart."""
         scale = Stamps(field, name, missing_marker(values))
         if _spans_centuries(field):
-            return NumberCodec.of_scale(scale, values, field, name=name, min_frequency=min_frequency)
+            return NumberCodec.of_scale(scale, values, field, name=name, min_frequency=min_frequency, holes=holes)
         return cls(scale, name, bool(field.nullable))
 
     def to_state(self) -> dict:

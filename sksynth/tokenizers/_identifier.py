@@ -68,7 +68,9 @@ class IdentifierCodec(FieldCodec):
         return {**self.__dict__, "_place": (0, 0, 0)}
 
     @classmethod
-    def fit(cls, values: pd.Series, field: Identifier, *, name: str, min_frequency: int) -> "IdentifierCodec":
+    def fit(
+        cls, values: pd.Series, field: Identifier, *, name: str, min_frequency: int, share: float = 1.0
+    ) -> "IdentifierCodec":
         """Learn the pattern of a column, or take it from the field, and keep a digest of the values.
 
         Parameters
@@ -78,6 +80,8 @@ class IdentifierCodec(FieldCodec):
         name : str
         min_frequency : int
             What fewer rows show has no part in the pattern.
+        share : float, default=1.0
+            Of the table's rows, those that `values` are.
 
         Raises
         ------
@@ -88,7 +92,7 @@ class IdentifierCodec(FieldCodec):
         column = _IntegerColumn(values.dtype, name) if numeric else StringColumn(values, field.dtype, name)
         cells, missing = column.read(values)
         try:
-            space, pattern = (_integer_space if numeric else _string_space)(cells, field.pattern, min_frequency, column)
+            space, pattern = (_integer_space if numeric else _string_space)(cells, field.pattern, min_frequency, column, share)
         except ValueError as error:
             raise ValueError(f"column {name!r}: {error}") from None
         nullable = missing.any() if field.nullable is None else field.nullable
@@ -333,12 +337,12 @@ def _presence_run(name: str, unsampled: list[int]) -> Run:
     return Run((Slot(name, np.zeros((1, 3), np.int16), never),))
 
 
-def _string_space(cells: list[str], pattern: str | None, min_frequency: int, column) -> tuple[StringSpace, str]:
-    found = learn_pattern(cells, min_frequency) if pattern is None else Pattern.parse(pattern)
+def _string_space(cells: list[str], pattern: str | None, min_frequency: int, column, share=1.0) -> tuple[StringSpace, str]:
+    found = learn_pattern(cells, min_frequency, share) if pattern is None else Pattern.parse(pattern)
     return StringSpace(found), str(found)
 
 
-def _integer_space(cells: np.ndarray, pattern: str | None, min_frequency: int, column) -> tuple[IntegerSpace, str]:
+def _integer_space(cells, pattern: str | None, min_frequency: int, column, share=1.0) -> tuple[IntegerSpace, str]:
     """Return the space of whole numbers, and its pattern: see `_pattern.integer_parts`."""
     first = last = 0
     if pattern is not None:
@@ -357,7 +361,7 @@ def _integer_space(cells: np.ndarray, pattern: str | None, min_frequency: int, c
         low, high = learn_lengths(_n_digits(cells), min_frequency)
         low = 1 if signed else low
         if low == high > 1 and not signed:
-            first, last, high = learn_first_digits(cells, high, min_frequency)
+            first, last, high = learn_first_digits(cells, high, min_frequency, share)
             low = high
     begin = str(first) if first else ""
     if first != last:

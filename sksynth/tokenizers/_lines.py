@@ -264,6 +264,8 @@ def check_lines(lines: Sequence[str]) -> pd.Series:
     """Return lines of text as a Series, or say what stands against them."""
     if isinstance(lines, str | bytes):
         raise TypeError(f"got one {type(lines).__name__}, expected a sequence of lines; put it in a list")
+    if isinstance(lines, np.ma.MaskedArray):
+        raise TypeError("got a masked array, whose masked lines would be learned: leave them out with X = X.compressed()")
     values = np.fromiter(lines, object, len(lines)) if isinstance(lines, list | tuple) else np.asarray(lines)
     if values.ndim != 1:
         raise ValueError(f"got {values.ndim} dimension(s), expected lines of text in 1; pass one column as X['name']")

@@ -38,16 +38,16 @@ class NumberCodec(FieldCodec):
             self.n_free = 0 if largest == 1 else -(-(largest.bit_length() + SPARE_BITS) // FREE_BITS)
 
     @classmethod
-    def fit(cls, values: pd.Series, field, *, name: str, min_frequency: int) -> "NumberCodec":
-        """Learn the cells of a column, whose `field` is complete."""
+    def fit(cls, values: pd.Series, field, *, name: str, min_frequency: int, holes: bool = True) -> "NumberCodec":
+        """Learn the cells of a column, whose `field` is complete; whether `holes` are left out of them, see `Cells`."""
         scale = scale_of(field, name, missing_marker(values))
-        return cls.of_scale(scale, values, field, name=name, min_frequency=min_frequency)
+        return cls.of_scale(scale, values, field, name=name, min_frequency=min_frequency, holes=holes)
 
     @classmethod
-    def of_scale(cls, scale, values: pd.Series, field, *, name: str, min_frequency: int) -> "NumberCodec":
+    def of_scale(cls, scale, values: pd.Series, field, *, name: str, min_frequency: int, holes: bool) -> "NumberCodec":
         """Learn the cells of a column on a scale of its own."""
         positions, missing = scale.positions(values)
-        cells = Cells(positions[~missing], scale.first, scale.last, min_frequency)
+        cells = Cells(positions[~missing], scale.first, scale.last, min_frequency, holes)
         return cls(scale, cells, name, bool(field.nullable))
 
     def to_state(self) -> dict:

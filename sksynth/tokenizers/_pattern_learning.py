@@ -25,7 +25,7 @@ DENSE = 2  # numbers, for each row, in the range of a counter at most
 MAX_WIDTH = 200  # longer identifiers are no identifiers
 
 
-def learn_pattern(texts: list[str], min_frequency: int) -> Pattern:
+def learn_pattern(texts: list[str], min_frequency: int, share: float = 1.0) -> Pattern:
     """Return the pattern of most of `texts`.
 
     Words are split off at punctuation. Words of letters before digits become two parts, other words one part whose class is
@@ -38,6 +38,8 @@ def learn_pattern(texts: list[str], min_frequency: int) -> Pattern:
     ----------
     texts : list of str, shape (n_rows,)
     min_frequency : int
+    share : float, default=1.0
+        Of the column's rows, those whose texts are given: values need room for all rows.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def learn_pattern(texts: list[str], min_frequency: int) -> Pattern:
     """
     if len(texts) < min_frequency:
         return GENERIC
-    learner = _Learner(len(texts), min_frequency)
+    learner = _Learner(len(texts), min_frequency, share)
     parts = learner.parts(pd.Series(texts, dtype=object))
     spread = [0 if kind == LITERAL else part.nunique() for part, kind in parts]
     widest = len(spread) - 1 - int(np.argmax(spread[::-1]))
@@ -63,10 +65,13 @@ def learn_lengths(lengths: np.ndarray, min_frequency: int) -> tuple[int, int]:
 
 
 class _Learner:
-    """The thresholds: a feature counts from `min_frequency` rows; a shape is the shape if at most `n_strays` rows differ."""
+    """The thresholds: a feature counts from `min_frequency` rows; a shape is the shape if at most `n_strays` rows differ.
 
-    def __init__(self, n_rows: int, min_frequency: int):
-        self.min_frequency = min_frequency
+    The rows may be a sample, a `share` of the column; room for values is measured by all of its rows.
+    """
+
+    def __init__(self, n_rows: int, min_frequency: int, share: float):
+        self.min_frequency, self.share = min_frequency, share
         self.n_strays = 0 if min_frequency == 1 else max(min_frequency - 1, n_rows // 20)
 
     def parts(self, texts: pd.Series) -> list[tuple[str | pd.Series, str]]:
@@ -120,7 +125,7 @@ class _Learner:
         if high == 0:
             return [Class(DEFAULTS[kind], 0, 1)] if varies else []
         characters = self._characters(texts, kind)
-        start = self._start(texts, characters, low, high, 0 if not varies else ROOM * len(texts))
+        start = self._start(texts, characters, low, high, varies=varies)
         characters = self._characters(texts.str.slice(len(start)), kind) if start else characters
         if kind == NUMERALS and not start and low >= 1 and high >= 2 and self._is_whole(texts):
             return [Class(DIGITS[1:], 1, 1), _class(DIGITS, low - 1, high - 1)]
@@ -129,12 +134,14 @@ class _Learner:
     def _is_whole(self, texts: pd.Series) -> bool:
         return texts.str.startswith("0").sum() < self.min_frequency
 
-    def _start(self, texts: pd.Series, characters: str, low: int, high: int, room: int) -> list[Choice | Class]:
+    def _start(self, texts: pd.Series, characters: str, low: int, high: int, *, varies: bool) -> list[Choice | Class]:
         """Return the first characters of a part, place by place, as long as they are a few only: the version in a UUID.
 
-        What follows them has to have `room` for that many values. Where lengths vary they are the same in nearly all rows.
+        What follows them in the part that `varies` has to have room for fresh values. Where lengths vary they are the same in
+        nearly all rows.
         """
         segments: list[Choice | Class] = []
+        room = ROOM * len(texts) / self.share if varies else 0
         if self._counts_up(texts):
             return segments
         texts = texts[texts.str.len().between(low, high)]
@@ -154,7 +161,7 @@ class _Learner:
             return False
         numbers = np.sort(numerals.astype("int64").to_numpy())
         skipped = min(self.min_frequency, len(numbers) // 2 + 1) - 1
-        return int(numbers[-1 - skipped]) - int(numbers[skipped]) < DENSE * len(numbers)
+        return int(numbers[-1 - skipped]) - int(numbers[skipped]) < DENSE * len(numbers) / self.share
 
     def _options(self, texts: pd.Series, most: int, n_others: int | None = None) -> tuple[str, ...] | None:
         """Return the values of a part that has a few frequent ones, none of which begins with another.
@@ -191,10 +198,13 @@ def _class(characters: str, low: int, high: int) -> Class:
     return Class(characters, low, min(high, low + longest_tail(len(characters))))
 
 
-def learn_first_digits(numbers: np.ndarray, n_digits: int, min_frequency: int) -> tuple[int, int, int]:
-    """Return the first and last of what whole numbers begin with, or 0 twice, and how many of `n_digits` digits follow it."""
+def learn_first_digits(numbers: np.ndarray, n_digits: int, min_frequency: int, share: float) -> tuple[int, int, int]:
+    """Return the first and last of what whole numbers begin with, or 0 twice, and how many of `n_digits` digits follow it.
+
+    The numbers are a `share` of the column.
+    """
     texts = pd.Series(numbers.astype(str).tolist(), dtype=object)
-    start = _Learner(len(texts), min_frequency)._start(texts, DIGITS, n_digits, n_digits, ROOM * len(texts))
+    start = _Learner(len(texts), min_frequency, share)._start(texts, DIGITS, n_digits, n_digits, varies=True)
     digits = [segment.options[0] if isinstance(segment, Choice) else segment.characters for segment in start]
     n_same = next((place for place, some in enumerate(digits) if len(some) > 1), len(digits))
     first = last = "".join(digits[:n_same])

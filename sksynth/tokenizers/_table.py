@@ -108,7 +108,7 @@ class TableTokenizer(Tokenizer):
         X = check_table(X)
         return self._fit_codecs(X, infer_schema(X, min_frequency=self.min_frequency, schema=self.schema))
 
-    def fit_sample(self, X: pd.DataFrame, schema: Schema, chunks: Callable) -> "TableTokenizer":
+    def fit_sample(self, X: pd.DataFrame, schema: Schema, chunks: Callable, n_rows: int) -> "TableTokenizer":
         """Learn the tokens of each column from some rows of a table whose fields are known completely.
 
         Parameters
@@ -120,23 +120,39 @@ class TableTokenizer(Tokenizer):
         chunks : callable
             Takes columns and returns an iterable of frames: these columns of all rows, some rows at a time. It is called for
             identifiers, none of which is ever sampled.
+        n_rows : int
+            Of the table.
 
         Returns
         -------
         self : TableTokenizer
         """
-        self._fit_codecs(X, schema)
+        self._fit_codecs(X, schema, {"identifier": {"share": len(X) / n_rows}})
         keys = {column: codec for column, codec in self._codecs().items() if isinstance(codec, IdentifierCodec)}
         grown = {column: codec.avoiding(part[column] for part in chunks([column])) for column, codec in keys.items()}
         self._set_codecs([grown.get(column, codec) for column, codec in self._codecs().items()])
         return self
 
-    def _fit_codecs(self, X, schema):
-        """Set the schema, which is complete, and what is learned by it."""
+    def fit_standin(self, X: pd.DataFrame) -> "TableTokenizer":
+        """Learn the tokens of each column from rows that only stand for those of a table: what they lack, others may hold.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+
+        Returns
+        -------
+        self : TableTokenizer
+        """
+        schema = infer_schema(X, min_frequency=self.min_frequency, schema=self.schema)
+        return self._fit_codecs(X, schema, {"number": {"holes": False}, "datetime": {"holes": False}})
+
+    def _fit_codecs(self, X, schema, told=None):
+        """Set the schema, which is complete, and what is learned by it; codecs of a kind are told more."""
         self.schema_ = schema
         self._set_columns(X.columns)
         subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
-        self._set_codecs([self._fit_codec(X[column], column, subwords) for column in columns])
+        self._set_codecs([self._fit_codec(X[column], column, subwords, told or {}) for column in columns])
         schema.notes = Notes([*schema.notes, *_text_notes(schema, self._codecs(), subwords, X, self.min_frequency)])
         return self
 
@@ -168,9 +184,9 @@ class TableTokenizer(Tokenizer):
         """Return the places of the columns in the order in which they are read: text last, so that only rows' ends vary."""
         return sorted(range(len(self.columns_)), key=lambda place: self.schema_[self.columns_[place]].kind == "text")
 
-    def _fit_codec(self, values, column, subwords):
+    def _fit_codec(self, values, column, subwords, told):
         field = self.schema_[column]
-        known = {"name": str(column), "min_frequency": self.min_frequency}
+        known = {"name": str(column), "min_frequency": self.min_frequency} | told.get(field.kind, {})
         if field.kind == "text" and field.alphabet is None:
             known |= {"spelling": subwords, "draw_bytes": False}
         codec = _codec_for(field).fit(values, field, **known)
@@ -515,7 +531,8 @@ class TableTokenizer(Tokenizer):
         unseen = [column for column in X.columns if column not in self.schema_]
         if missing or unseen:
             raise ValueError(
-                f"the columns differ from those of fit: missing {missing}, unseen {unseen}; select the columns {self.columns_}"
+                f"the columns differ from those of fit: missing {listed(missing)}, unseen {listed(unseen)}; pass those "
+                f"of fit, {listed(self.columns_)}, and no others"
             )
         return X
 

@@ -8,7 +8,7 @@ import pandas as pd
 from ..._validation import is_int, listed
 from .._bins import find_bins, is_date
 from .._kinds import column_kinds, plain_tables
-from ._drawing import NOTES, REAL, SYNTHETIC, name_ticks, new_axes, shown, take_literally
+from ._drawing import NOTES, REAL, SYNTHETIC, mark_dates, name_ticks, new_axes, shown, take_literally
 
 
 class ColumnComparisonDisplay:
@@ -131,12 +131,10 @@ class ColumnComparisonDisplay:
         bins, is_time = self.real.index, False
         edges = bins.left.append(bins.right[-1:])
         if isinstance(edges, pd.DatetimeIndex):
-            from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+            from matplotlib.dates import date2num
 
             edges, is_time = date2num(edges.to_numpy()), True
-            locator = AutoDateLocator(maxticks=7)
-            ax.xaxis.set_major_locator(locator)
-            ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+            mark_dates(ax.xaxis, 7)
         names = [
             f"{name}, {share:.1%} missing" if max(self.missing) else name
             for name, share in zip(("real", "synthetic"), self.missing, strict=True)

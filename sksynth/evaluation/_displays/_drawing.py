@@ -52,6 +52,15 @@ def name_ticks(axis: Any, places: Sequence, names: Sequence[str], **looks: Any) 
     take_literally(*axis.get_ticklabels())
 
 
+def mark_dates(axis: Any, n_ticks: int) -> None:
+    """Mark moments on an axis by at most so many ticks, of which half are enough: between more no interval may fit."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=n_ticks // 2, maxticks=n_ticks)
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(ConciseDateFormatter(locator))
+
+
 def take_literally(*texts: Any) -> None:
     """Have texts drawn as they are, without formulas between dollars."""
     for text in texts:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._bins import Bins, find_bins
-from .._displays._drawing import name_ticks, need_matplotlib, shown, take_literally
+from .._displays._drawing import mark_dates, name_ticks, need_matplotlib, shown, take_literally
 
 LOOKS = {"font.size": 9.0, "svg.fonttype": "none", "svg.hashsalt": "sksynth", "hatch.linewidth": 0.5, "axes.linewidth": 0.6}
 N_CELLS = 12  # bins of a quantity beside another column
@@ -81,11 +81,7 @@ def _scale(axis, bins, **looks):
     if bins.edges is None:
         name_ticks(axis, range(len(bins.index)), [shown(name, 16) for name in bins.index], fontsize="small", **looks)
     elif isinstance(bins.index.left, pd.DatetimeIndex):
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        locator = AutoDateLocator(maxticks=5)
-        axis.set_major_locator(locator)
-        axis.set_major_formatter(ConciseDateFormatter(locator))
+        mark_dates(axis, 5)
     else:
         from matplotlib.ticker import MaxNLocator
 
