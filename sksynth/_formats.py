@@ -51,7 +51,11 @@ class DateFormat:
 def parse_dates(values: pd.Series, format: str) -> pd.Series:
     """Return the moments that strings stand for; missing where they are of another format."""
     plain = plain_format(format)
-    stamps = pd.to_datetime(values, format=plain, errors="coerce")
+    try:
+        stamps = pd.to_datetime(values, format=plain, errors="coerce")
+    except UnicodeEncodeError:  # half of a surrogate pair, which is part of no date
+        whole = [cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell for cell in values]
+        stamps = pd.to_datetime(pd.Series(whole, values.index, dtype=object), format=plain, errors="coerce")
     if stamps.dtype != "datetime64[ns]":
         return stamps
     lost = (values.notna() & stamps.isna()).to_numpy()

@@ -50,7 +50,7 @@ LOOKS = {
     "ranges of numbers": (r"\d+(\.\d+)? ?[-\u2013] ?\d+(\.\d+)?", SPLIT.replace("{1}", " ?[-\u2013] ?")),
 }
 """How the values of columns look that are taken as text or keys: a pattern, and what to do about it."""
-OF_TEXT = ("numbers", "ranges")  # what keys may look like
+OF_TEXT = ("numbers", "ranges", "e-mail")  # what keys may look like
 
 
 def guess_strings(values: pd.Series, column: object, min_frequency: int) -> tuple[Field, list[Note]]:

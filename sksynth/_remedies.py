@@ -94,7 +94,8 @@ def cells_remedy(cells: pd.Series, it: str) -> str:
     """
     if MASKED in set(map(type, cells)):
         return f"{it}.where([cell is not np.ma.masked for cell in {it}])"
-    cells = cells[~cells.map(_is_missing).to_numpy(bool)]
+    missing = cells.map(_is_missing).to_numpy(bool)
+    cells = cells if missing.all() else cells[~missing]
     if _all(cells, DATES):
         return f"pd.to_datetime({it}" + (", utc=True)" if any(getattr(cell, "tzinfo", None) for cell in cells) else ")")
     if _all(cells, DURATIONS):

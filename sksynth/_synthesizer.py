@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -30,14 +31,14 @@ from ._parameters import check_synthesizer
 from ._private import (
     DELTA,
     cell_by_cell,
-    check_typed,
     cluster_privately,
+    in_public_dtypes,
     plan_training,
     readable,
     release,
 )
 from ._random import seed_sequence, stream
-from ._sources import opened_table, token_ids
+from ._sources import TableSource, opened_table, token_ids
 from ._table_sampling import TableSampling
 from ._tables import Table, TableInMemory, in_memory, table_of, texts_of
 from ._text_model import LSTMTextModel
@@ -360,15 +361,16 @@ class BatchLSTMSynthesizer(TableSampling):
         return frame[columns]
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
-        with opened_table(X, texts_of(self.schema)) as X:
-            seed = stream(seed_sequence(self.random_state), "survey")
-            X = readable(X, self.schema) if self._is_private else X
-            table = table_of(X, self.schema, self.min_frequency, seed, whole=self._is_private)
+        with opened_table(X, None if self._is_private else texts_of(self.schema)) as X:
+            if self._is_private:
+                X = in_public_dtypes(X, self.schema) if isinstance(X, TableSource) else X
+                table: Table = TableInMemory(X, None, self.min_frequency, read=partial(readable, schema=self.schema))
+            else:
+                seed = stream(seed_sequence(self.random_state), "survey")
+                table = table_of(X, self.schema, self.min_frequency, seed)
             return self._fit_table(table, started, one_pass)
 
     def _fit_table(self, table: Table, started: float, one_pass: bool) -> "BatchLSTMSynthesizer":
-        if self._is_private:
-            check_typed(table.came_as)
         check_columns(self, table.came_as, table.sample, reset=True)
         self._container = Container.of(table.came_as)
         self._table_notes = Notes() if self._is_private else table.schema.notes.of_table()

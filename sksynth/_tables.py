@@ -1,7 +1,7 @@
 """The table that a fit learns, in memory or not: what its columns are, and the token ids of its rows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -52,10 +52,10 @@ class Table(ABC):
 
 
 class TableInMemory(Table):
-    """A frame, or what can be made one."""
+    """A frame, or what can be made one; `read` makes it what `check_table` takes."""
 
-    def __init__(self, X: Any, given: Any, min_frequency: int, notes: Sequence = ()):
-        self.came_as, self.sample, self._given, self._min_frequency = X, check_table(X), given, min_frequency
+    def __init__(self, X: Any, given: Any, min_frequency: int, notes: Sequence = (), read: Callable[[Any], Any] = lambda X: X):
+        self.came_as, self.sample, self._given, self._min_frequency = X, check_table(read(X)), given, min_frequency
         self._notes = notes
 
     def kinds(self) -> dict:
@@ -92,8 +92,8 @@ class TableOnDisk(Table):
         return self._source.select(columns)
 
 
-def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequence, *, whole: bool = False) -> Table:
-    """Return a table to learn; a source whose rows are few, or have to be in memory, as a frame.
+def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequence) -> Table:
+    """Return a table to learn; a source whose rows are few as a frame.
 
     Parameters
     ----------
@@ -103,8 +103,6 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
     min_frequency : int
     seed : SeedSequence
         Of the sample.
-    whole : bool, default=False
-        Read the table into memory, however many rows it has.
 
     Raises
     ------
@@ -113,7 +111,7 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
     """
     if not isinstance(X, TableSource):
         return TableInMemory(X, given, min_frequency)
-    if not whole and X.n_rows > rows_to_survey(len(X.columns)):
+    if X.n_rows > rows_to_survey(len(X.columns)):
         return TableOnDisk(X, given, min_frequency, seed)
     return TableInMemory(X.whole(), given, min_frequency, _source_notes(X))
 

@@ -24,10 +24,10 @@ from ._private import (
     Lines,
     PrivatePlan,
     cell_by_cell,
-    check_typed,
     fit_to_alphabet,
     plan_training,
     readable,
+    readable_lines,
     release,
 )
 from ._random import seed_sequence, stream
@@ -311,9 +311,6 @@ class LSTMTextModel(TextSampling):
             warn(text)
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "LSTMTextModel":
-        if self._is_private and not _is_lines(X):
-            check_typed(X)
-            X = readable(X, getattr(self.tokenizer, "schema", None))
         X = self._check_records(X, reset=True)
         folder = None if self.checkpoint_dir is None or one_pass else Folder(self.checkpoint_dir, self.checkpoints)
         with nullcontext() if folder is None else folder.locked():
@@ -437,12 +434,13 @@ class LSTMTextModel(TextSampling):
         if _is_lines(X):
             if reset:
                 self._container = None
+                X = readable_lines(X) if self._is_private else X
             elif self._container is not None:
                 raise ValueError(
                     "X has one dimension, but LSTMTextModel was fitted on a table. Reshape your data to rows by columns"
                 )
             return X
-        frame = check_table(X)
+        frame = check_table(readable(X, getattr(self.tokenizer, "schema", None)) if reset and self._is_private else X)
         if not reset and self._container is None:
             raise ValueError(f"X is a table of shape {frame.shape}, but LSTMTextModel was fitted on lines: pass a list of str")
         frame = check_columns(self, X, frame, reset=reset)
@@ -468,4 +466,4 @@ def _is_lines(X: Any) -> bool:
         return X.dtype == object or isinstance(X.dtype, pd.StringDtype)
     if isinstance(X, np.ndarray):
         return X.ndim == 1 and X.dtype.kind in "OU"
-    return isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], str)
+    return isinstance(X, list | tuple) and any(isinstance(line, str) for line in X)

@@ -263,7 +263,7 @@ class Datetime(Field):
     low, high : Timestamp or str, optional
         Bounds, both included. None: the ``min_frequency``-th smallest and largest value.
     resolution : {"D", "h", "min", "s", "ms", "us", "ns"}, optional
-        The finest part that values differ in; finer parts are zero. None: the data's.
+        The finest part that values differ in; finer parts are zero. None: the data's. Never finer than the unit of the dtype.
     format : str, optional
         The strftime format of a column that holds dates as strings, such as ``"%d/%m/%Y"``; also ``%-d`` (and m, H, I, M, S)
         without a leading zero, ``%^b`` in capitals, ``%P`` for am and pm, ``%3f`` for milliseconds. Of whole numbers
@@ -291,6 +291,11 @@ class Datetime(Field):
         _check_bounds(self, lambda name, value: pd.Timestamp(value))
         if self.resolution is not None and self.resolution not in RESOLUTIONS:
             raise ValueError(f"Datetime: resolution must be one of {', '.join(RESOLUTIONS)}, got {self.resolution!r}")
+        if self.format is not None and ("%z" in self.format or "%Z" in self.format):
+            raise ValueError(
+                f"Datetime: format must have no offset that differs between cells, got {self.format!r}; write the offset that "
+                "all cells have, such as Z or +0100, as it is, or convert the column with pandas.to_datetime(..., utc=True)"
+            )
         if self.tz is not None and not is_zone(self.tz):
             raise ValueError(f"Datetime: tz must be the name of a time zone such as 'Europe/Berlin', got {self.tz!r}")
 

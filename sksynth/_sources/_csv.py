@@ -38,8 +38,8 @@ class CSVTable(TableSource):
     paths : sequence of path
         Of files with the same columns.
     name : str
-    texts : collection of column, default=()
-        Columns that are text whatever they look like; others than the files' own are ignored.
+    texts : collection of column or None, default=()
+        Columns that are text whatever they look like; others than the files' own are ignored. None: all.
 
     Raises
     ------
@@ -47,9 +47,9 @@ class CSVTable(TableSource):
         If a file has other columns than the first, a row too many cells, or a file is damaged.
     """
 
-    def __init__(self, paths: Sequence, name: str, texts: Collection = ()):
+    def __init__(self, paths: Sequence, name: str, texts: Collection | None = ()):
         self.name, self._paths = name, [os.fspath(path) for path in paths]
-        self.dtypes, self._texts, self._forms = {}, frozenset(texts), {}
+        self.dtypes, self._texts, self._forms = {}, texts, {}
         for path in self._paths:
             refuse_other_formats(path)
             with _errors_of(path):
@@ -64,6 +64,8 @@ class CSVTable(TableSource):
         self._set_dtypes(headers[0])
         self._check()
 
+    has_dtypes = False
+
     def _header(self, path):
         header = next(self._frames(path, header=None, nrows=1, dtype=str), pd.DataFrame()).astype(object)
         names = header.iloc[0].tolist() if len(header) else []
@@ -73,7 +75,8 @@ class CSVTable(TableSource):
     def _set_dtypes(self, columns):
         """Read all rows for their number and the dtypes of the columns."""
         dtypes, n_missing, self.n_rows = dict.fromkeys(columns), dict.fromkeys(columns, 0), 0
-        texts, whole, letters = self._texts & set(columns), set(columns) - self._texts, set(columns)
+        texts = set(columns if self._texts is None else self._texts) & set(columns)
+        whole, letters = set(columns) - texts, set(columns if self._texts is not None else ())
         for frame in self._all_frames(columns, dict.fromkeys(texts, STRINGS)):
             self.n_rows += len(frame)
             for column, values in frame.items():

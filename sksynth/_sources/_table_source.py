@@ -35,6 +35,8 @@ class TableSource(Source):
     dtypes : dict of column to dtype
         Those of the whole table, as pandas would read it.
     n_rows : int
+    has_dtypes : bool
+        Whether the source itself says which they are, and they are not found from the cells.
     index : list of str
         Names of what is an index of pandas in the table, and no column; but of one without a name that counts rows.
     with_index : str
@@ -47,6 +49,7 @@ class TableSource(Source):
 
     dtypes: dict[Any, Any]
     n_rows: int
+    has_dtypes = True
     index: Sequence[str] = ()
     with_index: str = "X = X.reset_index()"
     read_as_missing: Mapping[Any, int] = MappingProxyType({})
@@ -85,6 +88,10 @@ class TableSource(Source):
     def whole(self) -> pd.DataFrame:
         """Return the table in memory."""
         return pd.concat(list(self.chunks()))
+
+    def whole_publicly(self) -> pd.DataFrame:
+        """Return the table in memory, with dtypes that do not depend on the cells; text where there are none."""
+        return self.whole()
 
     def select(self, columns: Sequence) -> "Columns":
         """Return some of the columns as a source of their own."""

@@ -66,7 +66,8 @@ def wanted_of(given: Any, field: Field, codec: FieldCodec, column: Any) -> Wante
 def _split(given, column):
     """Return the exact and the missing values in what is given, and the intervals."""
     given = given[()] if isinstance(given, np.ndarray) and not given.ndim else given
-    items = list(given) if isinstance(given, LISTS) else [given]
+    items = list(given) if isinstance(given, LISTS) and given is not np.ma.masked else [given]
+    items = [None if item is np.ma.masked else item for item in items]
     if not items:
         raise ValueError(f"given[{column!r}] is empty, {given!r}, so that no row can be drawn: list at least one value")
     intervals = [item for item in items if isinstance(item, Interval)]
@@ -74,7 +75,7 @@ def _split(given, column):
     nested = next((item for item in others if not types.is_scalar(item)), None)
     if nested is not None:
         raise TypeError(f"given[{column!r}] holds {nested!r}: list values, Interval and missing values only")
-    typed = isinstance(given, LISTS) and hasattr(given, "dtype") and not intervals
+    typed = isinstance(given, LISTS) and hasattr(given, "dtype") and given is not np.ma.masked and not intervals
     return pd.Series(given) if typed else pd.Series(others, dtype=object), intervals
 
 
