@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -188,6 +189,35 @@ def test_threads_of_a_fit_that_is_over_stop():
         assert not watch.must_stop(0.0)
     assert watch.must_stop(0.0)
     assert INTERRUPTED == watch.asked
+
+
+def test_a_board_is_a_file_only_for_other_processes(tmp_path, monkeypatch):
+    """What batches tell each other is in memory until a worker is sent it; then both sides see the same, and no file stays."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt), shared_board(2) as board:
+        board.write(0, 1, 0.5)
+        assert not list(tmp_path.iterdir())
+        one, other = (pickle.loads(pickle.dumps(board)) for _ in range(2))
+        assert len(list(tmp_path.iterdir())) == 1
+        assert not other.asked_to_stop()
+        one.write(1, 2, 0.25)
+        board.ask_to_stop(INTERRUPTED)
+        assert [[1, 0.5], [2, 0.25]] == board.read().tolist() == other.read().tolist()
+        assert INTERRUPTED == one.asked_to_stop() == other.asked_to_stop() == board.asked_to_stop()
+        raise KeyboardInterrupt
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fit_in_one_process_makes_no_temporary_file(make, table, tmp_path, monkeypatch):
+    """Neither while nor after it trains, not even where the batches show bars of their own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen = []
+    callbacks = [lambda state: seen.append(list(tmp_path.iterdir()))]
+    make({"epochs": 1, "verbose": 1}, verbose=1, callbacks=callbacks).fit(table)
+
+    assert [[]] * 3 == seen
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

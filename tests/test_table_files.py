@@ -555,9 +555,10 @@ def test_other_encodings_are_named(tmp_path, encoding, content):
 )
 def test_other_formats_are_named(tmp_path, content, name, remedy):
     """What is called CSV, but is in another format, is refused as what it is; the name that is proposed for gzip works."""
-    (tmp_path / "x.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=f"x.csv is no CSV: .* the format of {name} does; .*{remedy}"):
-        tiny().fit(tmp_path / "x.csv")
+    for path in (tmp_path / "x.csv", tmp_path / "x.tsv"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"x\.[ct]sv is no CSV: .* the format of {name} does; .*{remedy}"):
+            tiny().fit(path)
     if name == "gzip":
         (tmp_path / "x.csv").rename(tmp_path / "x.csv.gz")
         with opened_table(tmp_path / "x.csv.gz") as table:

@@ -21,13 +21,15 @@ ORPHAN_SECONDS = 5.0  # that a worker may live on: a call takes half a second, o
 
 
 class Board:
-    """Where each batch writes how far it is, and reads whether to stop; a small file, so that other processes reach it.
+    """Where each batch writes how far it is, and reads whether to stop.
 
-    A worker on another machine has no such file: its batch is not shown, and is not asked to stop.
+    It is in memory, and once it is sent to other processes a small file, so that they reach it. A worker on another machine
+    has no such file: its batch is not shown, and is not asked to stop.
 
     Parameters
     ----------
-    path : str
+    path : str or None
+        Of the file, if there is one.
     n_batches : int
 
     Attributes
@@ -36,12 +38,38 @@ class Board:
         Whether the fit is over; threads that it has left behind then stop.
     """
 
-    def __init__(self, path: str, n_batches: int):
+    def __init__(self, path: str | None, n_batches: int):
         self.path, self.n_batches, self.closed = path, n_batches, False
+        self._own, self._sending = np.zeros((n_batches + 1, 2)), threading.Lock()
 
     def _cells(self, mode):
-        """Return the file as an array: epochs done and loss by batch, then a row whose first cell says why to stop."""
-        return np.memmap(self.path, np.float64, mode, shape=(self.n_batches + 1, 2))
+        """Return an array: epochs done and loss by batch, then a row whose first cell says why to stop."""
+        return self._own if self.path is None else np.memmap(self.path, np.float64, mode, shape=self._own.shape)
+
+    def __reduce__(self):
+        with self._sending:
+            if self.path is None and not self.closed:
+                self._write_file()
+        return Board, (self.path, self.n_batches)
+
+    def _write_file(self):
+        handle, path = tempfile.mkstemp(prefix="sksynth-board-")
+        with open(handle, "wb") as file:
+            self._own.tofile(file)
+        self.path, asked = path, self._own[-1]
+        if asked[0]:  # perhaps after the file was written
+            self.ask_to_stop(asked[0])
+
+    def close(self) -> None:
+        """Tell threads that were left behind that the fit is over, and remove the file."""
+        self.closed = True
+        self.remove_file()
+
+    def remove_file(self) -> None:
+        """Remove the file, if it is there."""
+        if self.path is not None:
+            with suppress(OSError):
+                os.unlink(self.path)
 
     def write(self, batch: int, epochs: float, loss: float) -> None:
         """Note how far a batch is."""
@@ -60,23 +88,21 @@ class Board:
 
     def asked_to_stop(self) -> float:
         """Return why to stop, INTERRUPTED or FAILED; 0.0 to go on."""
+        if self.closed:
+            return INTERRUPTED
         with suppress(OSError):
             return float(self._cells("r")[-1, 0])
-        return INTERRUPTED if self.closed else 0.0
+        return 0.0
 
 
 @contextmanager
 def shared_board(n_batches: int) -> Iterator[Board]:
     """Lend a board for as long as the block runs."""
-    handle, path = tempfile.mkstemp(prefix="sksynth-board-")
-    os.close(handle)
-    np.zeros((n_batches + 1, 2)).tofile(path)
-    board = Board(path, n_batches)
+    board = Board(None, n_batches)
     try:
         yield board
     finally:
-        board.closed = True
-        os.unlink(path)
+        board.close()
 
 
 class Watch:
@@ -121,6 +147,7 @@ class Watch:
         self._deadline, self._parent = min(limits, default=np.inf), os.getppid()
         self._leave_if_orphaned()
         if self._by_child:
+            _Orphan.board = self.board
             _leave_with(self._parent)
         return self
 
@@ -151,12 +178,19 @@ class Watch:
         parent = multiprocessing.parent_process()
         died_before = parent is not None and parent.pid == self.owner and not _runs(self.owner)
         if self._by_child and (died_before or os.getppid() != self._parent):
+            self.board.remove_file()
             os._exit(1)
 
     def tell(self, state: Any) -> None:
         """Note on the board that an epoch is over."""
         loss = state.loss if np.isnan(state.val_loss) else state.val_loss
         self.board.write(self.batch, state.n_epochs if state.last or state.stopped else state.epoch + 1, loss)
+
+
+class _Orphan:
+    """What this worker has to remove where its parent has died: the board of the batch that it began last."""
+
+    board: Board | None = None
 
 
 @cache
@@ -170,6 +204,8 @@ def _leave_with(parent: int) -> None:
         while os.getppid() == parent:
             time.sleep(0.2)
         time.sleep(ORPHAN_SECONDS)
+        if _Orphan.board is not None:
+            _Orphan.board.remove_file()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
