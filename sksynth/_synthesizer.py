@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import persistence
 from ._association import measured_association, rows_to_measure, signs_of
 from ._clusterer import ColumnClusterer
+from ._coerce import coerced_table
 from ._files import _model as model_files
 from ._files import _synthesizer as synthesizer_files
 from ._generative import (
@@ -475,8 +476,9 @@ class BatchLSTMSynthesizer(TableSampling):
     def _prepare(self, table: Table, root: np.random.SeedSequence) -> tuple[list, list]:
         """Fit the clusterer and all tokenizers; return the batches' models and jobs."""
         given = given_fields(self.schema, table.sample.columns)
-        self.clusterer_ = self._fit_clusterer(table.sample, root)
-        self._link(table.sample, table.kinds())
+        frame = coerced_table(table.sample, table.schema)
+        self.clusterer_ = self._fit_clusterer(frame, root)
+        self._link(frame, table.kinds())
         self.epsilon_, self.delta_ = np.inf, 0.0
         pairs = [self._new_model_and_job(batch, table, given, root) for batch in range(len(self._reading))]
         return tuple(map(list, zip(*pairs, strict=True)))
