@@ -121,7 +121,13 @@ def _given_bounds(field, whole, dtype, column):
             raise ValueError(f"column {column!r}: holds numbers, so {name} must be a number, got {bound!r}")
         if whole and (bound != int(bound) or not least <= bound <= largest):
             raise ValueError(f"column {column!r}: {name} must be a whole number within {dtype}, got {bound!r}")
+        if not whole and abs(bound) > _largest_float(dtype):
+            raise ValueError(f"column {column!r}: {name} must be a number within {dtype}, got {bound!r}")
     return {name: int(bound) if whole else float(bound) for name, bound in given.items()}
+
+
+def _largest_float(dtype):
+    return float(np.finfo(dtype.lower() if dtype.lower().startswith("float") else np.float64).max)
 
 
 def _complete_duration(field, values, column, min_frequency):
@@ -129,7 +135,7 @@ def _complete_duration(field, values, column, min_frequency):
     unit = _times.unit_of(field)
     if field.precision is not None and field.precision not in RESOLUTIONS:
         raise ValueError(f"column {column!r}: holds durations, so precision must be one of {', '.join(RESOLUTIONS)}")
-    field = field.replace(precision=field.precision or _times.coarsest(units[~missing], unit))
+    field = field.replace(precision=_stored(field.precision or _times.coarsest(units[~missing], unit), field))
     given = {}
     for name, bound in (("low", field.low), ("high", field.high)):
         if bound is not None and not isinstance(bound, pd.Timedelta):
@@ -142,6 +148,8 @@ def _complete_duration(field, values, column, min_frequency):
 
 def complete_datetime(field, values, column, min_frequency):
     """Return the field with its dtype, format, time zone, resolution and bounds."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        raise ValueError(f"column {column!r}: its field is Datetime, but its dtype is category; convert it with .astype(str)")
     dtype = field.dtype or dtype_name(values.dtype)
     format, tz = field.format, field.tz or (str(values.dt.tz) if isinstance(values.dtype, pd.DatetimeTZDtype) else None)
     if format is None and not types.is_datetime64_any_dtype(values.dtype):
@@ -153,7 +161,7 @@ def complete_datetime(field, values, column, min_frequency):
             )
         format = found.format
     field = field.replace(dtype=dtype, format=format, tz=tz)
-    field = field.replace(resolution=field.resolution or _resolution(field, values, column))
+    field = field.replace(resolution=_stored(field.resolution or _resolution(field, values, column), field))
     given = {
         name: _times.tick_of(bound, field, up=name == "low")
         for name, bound in (("low", field.low), ("high", field.high))
@@ -162,6 +170,11 @@ def complete_datetime(field, values, column, min_frequency):
     units, missing = _times.stamp_units(values, field, column)
     ticks = units[~missing] // _times.ticks_per(_times.unit_of(field), field.resolution)
     return _with_times(field, given, ticks, column, min_frequency, _times.stamp_at)
+
+
+def _stored(resolution, field):
+    """Return a resolution, or the unit that the column is stored in where that is coarser: nothing finer is told apart."""
+    return max(resolution, _times.unit_of(field), key=_values.NANOSECONDS.get)
 
 
 def _resolution(field, values, column):

@@ -10,6 +10,7 @@ import pandas as pd
 SPECIAL = {str(value): value for value in (math.nan, math.inf, -math.inf, pd.NA, pd.NaT)}  # what JSON has no word for
 UNITS = ("s", "ms", "us", "ns")  # of times in pandas
 STAMP = re.compile(r"-?[0-9]+-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3,9})?")
+HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")  # of a surrogate pair, which JSON would join
 ZONE = re.compile(r"(?!dateutil/)[\w+\-/:]{1,64}")  # a time zone by its name; pandas takes what follows dateutil/ for a path
 
 
@@ -19,6 +20,8 @@ def to_plain(value):
     value = value.item() if isinstance(value, np.generic) and not is_time else value
     if value is pd.NA or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):
         return {"special": str(value)}
+    if isinstance(value, str) and HALVES.search(value):
+        return {"codes": list(map(ord, value))}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, tuple):
@@ -47,6 +50,8 @@ def from_plain(value):
     ((kind, content),) = value.items()
     if kind == "tuple" and isinstance(content, list):
         return tuple(from_plain(item) for item in content)
+    if kind == "codes" and isinstance(content, list):
+        return "".join(map(chr, content))
     if kind == "timestamp":
         return _stamp(*content)
     if kind == "timedelta":
@@ -58,7 +63,7 @@ def from_plain(value):
         return SPECIAL[content]
     if kind in ("date", "datetime"):
         return {"date": date, "datetime": datetime}[kind].fromisoformat(content)
-    raise ValueError(f"expected a tuple, timestamp, timedelta, date, datetime or special value, got {kind!r}")
+    raise ValueError(f"expected codes, a tuple, timestamp, timedelta, date, datetime or special value, got {kind!r}")
 
 
 def _stamp(text, unit, zone):

@@ -51,7 +51,9 @@ def frame_remedy(X: Any, it: str) -> str | None:
     if isinstance(X, np.ndarray):
         return _array_remedy(X, it)
     if isinstance(X, str):
-        return f"pd.read_parquet({it})" if X.lower().endswith((".parquet", ".pq")) else f"pd.read_csv({it})"
+        if X.lower().endswith((".parquet", ".pq")):
+            return f"pd.read_parquet({it})"
+        return f"pd.read_csv({it}, sep='\\t')" if X.lower().endswith(".tsv") else f"pd.read_csv({it})"
     if isinstance(X, Mapping):
         return f"pd.DataFrame({it})" if any(map(_is_nested, X.values())) else f"pd.DataFrame([{it}])"
     if isinstance(X, list | tuple):
@@ -92,7 +94,8 @@ def cells_remedy(cells: pd.Series, it: str) -> str:
     """
     if MASKED in set(map(type, cells)):
         return f"{it}.where([cell is not np.ma.masked for cell in {it}])"
-    cells = cells[~cells.map(_is_missing).to_numpy(bool)]
+    missing = cells.map(_is_missing).to_numpy(bool)
+    cells = cells if missing.all() else cells[~missing]
     if _all(cells, DATES):
         return f"pd.to_datetime({it}" + (", utc=True)" if any(getattr(cell, "tzinfo", None) for cell in cells) else ")")
     if _all(cells, DURATIONS):

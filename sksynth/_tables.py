@@ -1,7 +1,7 @@
 """The table that a fit learns, in memory or not: what its columns are, and the token ids of its rows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -52,10 +52,10 @@ class Table(ABC):
 
 
 class TableInMemory(Table):
-    """A frame, or what can be made one."""
+    """A frame, or what can be made one; `read` makes it what `check_table` takes."""
 
-    def __init__(self, X: Any, given: Any, min_frequency: int, notes: Sequence = ()):
-        self.came_as, self.sample, self._given, self._min_frequency = X, check_table(X), given, min_frequency
+    def __init__(self, X: Any, given: Any, min_frequency: int, notes: Sequence = (), read: Callable[[Any], Any] = lambda X: X):
+        self.came_as, self.sample, self._given, self._min_frequency = X, check_table(read(X)), given, min_frequency
         self._notes = notes
 
     def kinds(self) -> dict:
@@ -79,7 +79,7 @@ class TableOnDisk(Table):
     def __init__(self, source: TableSource, given: Any, min_frequency: int, seed: np.random.SeedSequence):
         self._source, survey = source, Survey(source, given, min_frequency, seed)
         self.came_as, self.sample, found = survey.sample, survey.sample, survey.schema()
-        self.schema = Schema(found, [*_index_notes(source), *found.notes])
+        self.schema = Schema(found, [*_source_notes(source), *found.notes])
 
     def kinds(self) -> dict:
         return {column: field.kind for column, field in self.schema.items()}
@@ -92,8 +92,8 @@ class TableOnDisk(Table):
         return self._source.select(columns)
 
 
-def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequence, *, whole: bool = False) -> Table:
-    """Return a table to learn; a source whose rows are few, or have to be in memory, as a frame.
+def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequence) -> Table:
+    """Return a table to learn; a source whose rows are few as a frame.
 
     Parameters
     ----------
@@ -103,8 +103,6 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
     min_frequency : int
     seed : SeedSequence
         Of the sample.
-    whole : bool, default=False
-        Read the table into memory, however many rows it has.
 
     Raises
     ------
@@ -113,17 +111,22 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
     """
     if not isinstance(X, TableSource):
         return TableInMemory(X, given, min_frequency)
-    if not whole and X.n_rows > rows_to_survey(len(X.columns)):
+    if X.n_rows > rows_to_survey(len(X.columns)):
         return TableOnDisk(X, given, min_frequency, seed)
-    return TableInMemory(X.whole(), given, min_frequency, _index_notes(X))
+    return TableInMemory(X.whole(), given, min_frequency, _source_notes(X))
 
 
-def _index_notes(source):
-    """Return the note on an index that is none of the columns."""
-    if not source.index:
-        return []
-    reason, loss = f"its index {', '.join(source.index)} is no column", "what the index says of rows"
-    return [Note(None, "the index is dropped", reason, None, loss, source.with_index)]
+def _source_notes(source):
+    """Return the notes on an index that is none of the columns, and on codes that are read as missing."""
+    notes = []
+    if source.index:
+        reason, loss = f"its index {', '.join(source.index)} is no column", "what the index says of rows"
+        notes.append(Note(None, "the index is dropped", reason, None, loss, source.with_index))
+    for column, n_cells in source.read_as_missing.items():
+        decision = f"cells of column {column!r} that say NA are taken as missing"
+        reason, loss = "CSV has NA for that, but the others are codes of two letters", "NA as a code, such as Namibia's"
+        notes.append(Note(None, decision, reason, n_cells / source.n_rows, loss, source.with_na))
+    return notes
 
 
 def in_memory(X: Any, schema: Any = None) -> Any:

@@ -159,6 +159,14 @@ def test_years_beyond_python_s_go_through_json():
     assert Schema.from_json(schema.to_json()) == schema
 
 
+def test_halves_of_a_pair_are_not_joined_by_json():
+    """Two halves of a surrogate pair stay two characters in a file, beside the one that they would make."""
+    schema = Schema({"x": Category(["\ud83d\ude00", "\U0001f600", "\ude00\ud83d", "\ud83d"], other="a\ud83d\ude00")})
+    again = Schema.from_json(schema.to_json())
+    assert again == schema
+    assert [len(value) for value in again["x"].categories] == [2, 1, 2, 1]
+
+
 def test_json_names_what_it_does_not_know():
     """A kind that does not exist is refused with its column's name."""
     with pytest.raises(ValueError, match=r"column 'x': kind must be one of category, .* got 'colour'"):
@@ -268,3 +276,31 @@ def test_min_frequency_is_a_number_of_rows(min_frequency):
 def test_public_names_exist():
     """Every name in __all__ is there."""
     assert all(hasattr(fields, name) for name in fields.__all__)
+
+
+def test_a_resolution_is_no_finer_than_what_is_stored():
+    """Dates that are stored as seconds have no nanoseconds, whatever their field says."""
+    dates = pd.Series(pd.date_range("2020-01-01", periods=9)).astype("datetime64[s]")
+    found = infer_schema(pd.DataFrame({"x": dates}), schema={"x": Datetime("2019-01-01", "2021-01-01", resolution="ns")})["x"]
+    assert (found.resolution, found.low) == ("s", pd.Timestamp("2019-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "message"),
+    [
+        (Number(0, 1e300), np.float32([1, 2]), "high must be a number within float32, got 1e\\+300"),
+        (Datetime(format="%Y"), pd.Categorical(["2020", "2021"]), "its field is Datetime, but its dtype is category; convert"),
+    ],
+)
+def test_a_field_beyond_its_dtype_is_refused(field, values, message):
+    """The message names the column and the dtype."""
+    with pytest.raises(ValueError, match=f"column 'x': {message}"):
+        infer_schema(pd.DataFrame({"x": values}), schema={"x": field})
+
+
+def test_offsets_within_a_format_are_refused():
+    """A format whose offset could differ between cells is refused; the offset itself is what the message says to write."""
+    with pytest.raises(ValueError, match="write the offset that all cells have, such as Z or"):
+        Datetime(format="%Y-%m-%dT%H:%M%z")
+    column = pd.DataFrame({"x": ["2020-01-01T00:00+0100", "2021-02-03T04:05+0100"] * 9})
+    assert infer_schema(column, schema={"x": Datetime(format="%Y-%m-%dT%H:%M+0100")})["x"].resolution == "min"

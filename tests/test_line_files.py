@@ -215,7 +215,7 @@ def test_bad_lines_are_refused(case):
 @pytest.mark.parametrize("records", [{"a": 1}, {"a", "b"}, b"ab"], ids=["dict", "set", "bytes"])
 def test_what_is_not_read_line_by_line_is_refused(records):
     """Dicts, sets and bytes are no lines."""
-    with pytest.raises(ValueError, match="expected a table"):
+    with pytest.raises(TypeError, match="expected a pandas DataFrame, or rows by columns"):
         LSTMTextModel(**TINY).fit(records)
 
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from sksynth import ColumnClusterer, fields
 from sksynth._private import _domains, release
+from sksynth._private._cells import cell_by_cell
 from sksynth._private._clusters import cluster_privately, coarse_codes
 from sksynth._private._histogram import Leaves, _count, _edges, n_levels, noisy_leaves, ticks_like
-from sksynth._private._schema import cell_by_cell, complete_publicly, private_kind, split_schema
+from sksynth._private._schema import complete_publicly, private_kind, split_schema
 from sksynth._values import typed_key
 from sksynth.fields import Schema
 from sksynth.privacy import Ledger

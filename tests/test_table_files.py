@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+import io
 import os
 import re
 import subprocess
@@ -391,7 +392,7 @@ def test_a_row_with_too_many_cells_is_named(tmp_path, line):
     path = tmp_path / "table.csv"
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(
-        ValueError, match=r"table.csv cannot be read as CSV: .*(line 401, saw 3|does not match length of data)"
+        ValueError, match=r"table.csv cannot be read as CSV: .*(line 401, saw 3|more cells than its first line)"
     ):
         tiny().fit(path)
 
@@ -482,7 +483,40 @@ def test_codes_keep_their_zeros(tmp_path_factory, codes, missing):
     assert np.issubdtype(frame["x"].dtype, np.integer)
 
 
-@pytest.mark.parametrize("numbers", [["10", "-07"], ["0.5", "1.25"], ["0", "10"], ["0", "1.0"]])
+@pytest.mark.parametrize("codes", [["+491003", "+4930555"], ["+49", "+1", "44"], ["+49", ""]])
+def test_codes_keep_their_plus(tmp_path, codes):
+    """Digits with a plus in front of some come back as they were written."""
+    found = read(tmp_path / "x.csv", "\n".join(["tel,x", *(f"{code},1" for code in codes)]))["tel"]
+    assert codes == found.astype(object).where(found.notna(), "").tolist()
+
+
+@pytest.mark.parametrize("mark", [",", ";"])
+@pytest.mark.parametrize("n_files", [1, 2])
+def test_a_code_that_is_read_as_missing_is_noted(few, tmp_path, mark, n_files):
+    """NA among codes of two letters has a note, whose line keeps it, and nothing else is read in another way by that line."""
+    rows = [f"{land}{mark}0{place % 7}{mark}{place}" for place, land in enumerate(["NA", "DE", "FR", "", "NA", "UK"] * 60)]
+    for number in range(n_files):
+        (tmp_path / f"{number}.csv").write_text("\n".join([mark.join(["land", "zip", "n"]), *rows]))
+    notes = [note for note in schema_before_fit(tmp_path, None, 5, 0).notes if "NA" in note.decision]
+    assert ["cells of column 'land' that say NA are taken as missing"] == [note.decision for note in notes]
+    assert notes[0].share == pytest.approx(1 / 3)
+    scope = {"pd": pd}
+    exec(notes[0].remedy, scope)
+    with opened_table(tmp_path) as table:
+        kept, whole = scope["X"], table.whole()
+    assert_frame_equal(kept[["zip", "n"]], whole[["zip", "n"]])
+    assert (kept["land"] == "NA").sum() == 120 * n_files and kept["land"].isna().sum() == 60 * n_files
+    assert (whole["land"].isna() == (kept["land"].isna() | (kept["land"] == "NA"))).all()
+
+
+@pytest.mark.parametrize("cells", [["NA", "oak", "elm"], ["NA", "1", "2"], ["", "DE", "FR"], ["N/A", "DE", "FR"]])
+def test_what_is_missing_has_no_note(tmp_path, cells):
+    """NA is missing where other cells are words or numbers; so is what is no code."""
+    (tmp_path / "x.csv").write_text("\n".join(["a,n", *(f"{cell},{n % 5}" for n, cell in enumerate(cells * 30))]))
+    assert "say NA" not in str(schema_before_fit(tmp_path / "x.csv", None, 5).notes)
+
+
+@pytest.mark.parametrize("numbers", [["+10", "-7"], ["+1.5", "2"], ["10", "-07"], ["0.5", "1.25"], ["0", "10"], ["0", "1.0"]])
 def test_numbers_stay_numbers(tmp_path, numbers):
     """What begins with zero but is no code is a number."""
     assert pd.api.types.is_numeric_dtype(read(tmp_path / "x.csv", "\n".join(["n", *numbers]))["n"])
@@ -521,9 +555,10 @@ def test_other_encodings_are_named(tmp_path, encoding, content):
 )
 def test_other_formats_are_named(tmp_path, content, name, remedy):
     """What is called CSV, but is in another format, is refused as what it is; the name that is proposed for gzip works."""
-    (tmp_path / "x.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=f"x.csv is no CSV: .* the format of {name} does; .*{remedy}"):
-        tiny().fit(tmp_path / "x.csv")
+    for path in (tmp_path / "x.csv", tmp_path / "x.tsv"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"x\.[ct]sv is no CSV: .* the format of {name} does; .*{remedy}"):
+            tiny().fit(path)
     if name == "gzip":
         (tmp_path / "x.csv").rename(tmp_path / "x.csv.gz")
         with opened_table(tmp_path / "x.csv.gz") as table:
@@ -541,6 +576,55 @@ def test_a_first_line_may_say_what_separates(tmp_path, mark, columns, end):
     assert names == list(found.columns)
     assert [row[0] for row in rows] == found["a"].tolist()
     assert 2 == len(found)
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.TSV", "x.tsv.gz"])
+@pytest.mark.parametrize("text", ["a\tb\n1\tp, q; r\n2\ts|t\n", "a, b; c\n1 2\n3 4\n"])
+def test_tsv_files_are_separated_by_tabs(tmp_path, name, text):
+    """A file that is named .tsv is a table whose cells are separated by tabs and nothing else."""
+    content = gzip.compress(text.encode()) if name.endswith("gz") else text.encode()
+    (tmp_path / name).write_bytes(content)
+    with opened_table(tmp_path / name) as table:
+        assert_frame_equal(table.whole(), pd.read_csv(io.StringIO(text), sep="\t"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "length width kind\n5.1 3.5 a\n4.9 3.0 b\n",
+        "x  y\n 1 2\n 30 NA\n",
+        '"first name" "age"\n"1" "Ann B" 30\n"2" "Bob C" 41\n',
+        "a b\n1,5 2,25\n3,5 4,75\n",
+    ],
+)
+def test_cells_separated_by_spaces_are_no_column_of_text(tmp_path, text):
+    """A file whose cells are separated by spaces is refused with what reads it."""
+    with pytest.raises(ValueError, match=r"x\.csv seems to be separated by spaces, with [23] names") as caught:
+        read(tmp_path / "x.csv", text)
+    call = re.search(r"pandas\.(read_csv\(path, sep=.*?\))", str(caught.value))[1]
+    assert eval(call, {"read_csv": pd.read_csv, "path": tmp_path / "x.csv"}).shape[1] > 1
+
+
+@pytest.mark.parametrize(
+    "text", ["full name\nAnn Bell\nBob Cole\n", "a remark on it\nfine 3\nvery good indeed\n", "n\n1 2\n3 4\n"]
+)
+def test_one_column_of_words_stays_one(tmp_path, text):
+    """Words in a single column of text are not taken for cells."""
+    assert_frame_equal(read(tmp_path / "x.csv", text), pd.read_csv(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("line", ["# made by hand", "#made by hand, with care", "## a", "# a,b"])
+@pytest.mark.parametrize("rows", ["a,b\n1,2\n", "a\n1\n"])
+def test_a_comment_in_front_is_named(tmp_path, line, rows):
+    """A comment before the column names is refused as what it is, and the call that is named reads the table."""
+    with pytest.raises(ValueError, match=r"x\.csv begins with # as a comment does.* pandas.read_csv\(path, comment='#'\)$"):
+        read(tmp_path / "x.csv", f"{line}\n{rows}")
+    assert_frame_equal(pd.read_csv(tmp_path / "x.csv", comment="#"), pd.read_csv(io.StringIO(rows)))
+
+
+def test_names_may_begin_with_a_hash(tmp_path):
+    """A first column whose name begins with # is one."""
+    assert ["#id", "b"] == list(read(tmp_path / "x.csv", "#id,b\n1,2\n")) and ["#"] == list(read(tmp_path / "x.csv", "#\n1\n"))
 
 
 def test_rows_longer_than_the_first_line_are_told_so(tmp_path):

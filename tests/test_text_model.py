@@ -127,7 +127,7 @@ def test_clone_forgets_what_was_learned(fitted_lines):
 
 BAD_RECORDS = {
     "numbers in one dimension": (np.arange(5.0), ValueError, "Reshape your data"),
-    "a list of numbers": ([1, 2, 3], ValueError, "Reshape your data"),
+    "a list of numbers": ([1, 2, 3], ValueError, "expected .* rows by columns: convert it"),
     "numbers as objects": (np.array([1, 2], object), ValueError, "numbers|pass strings|convert the lines"),
     "no lines": ([], ValueError, "Reshape your data|at least one"),
     "three dimensions": (np.zeros((2, 2, 2)), ValueError, "3 dimension"),

@@ -5,8 +5,8 @@ import pandas as pd
 
 from .._clusterer import ColumnClusterer
 from ..privacy._ledger import Ledger
+from ._cells import cell_by_cell
 from ._release import Release, early_noise
-from ._schema import cell_by_cell
 
 CODES = 4  # levels of a column that the association tells apart
 

@@ -120,8 +120,9 @@ def _magnitudes(values):
 def _decimals(values):
     """Number of decimal places that each number needs, `PLACES` if more than can be told apart."""
     needed = np.full(len(values), PLACES)
-    for places in reversed(range(PLACES)):
-        needed[np.round(values, places) == values] = places
+    with np.errstate(over="ignore", invalid="ignore"):
+        for places in reversed(range(PLACES)):
+            needed[np.round(values, places) == values] = places
     return needed
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from .._sources import LineSource, checked
 from ..tokenizers import CharTokenizer, SentencePieceTokenizer
 from ._schema import PRINTABLE
 
@@ -21,6 +22,14 @@ class Lines:
     public_columns: tuple = ()
     schema: tuple = ()
     also: str = "the alphabet, or the pieces, and the length of the tokenizer"
+
+
+def readable_lines(lines: Any) -> Any:
+    """Return lines of which none raises an error that tells of it: one that is no text is empty."""
+    if isinstance(lines, LineSource):
+        lines.errors = "replace"
+        return lines
+    return list(checked(lines, "replace"))
 
 
 def fit_to_alphabet(tokenizer: Any) -> tuple[Any, np.ndarray]:

@@ -18,8 +18,9 @@ from ..privacy._accounting import gaussian_noise
 from ..privacy._ledger import Ledger
 from ..privacy._mechanisms import noisy_total, system_generator
 from ..tokenizers import TableTokenizer
+from ._cells import cell_by_cell
 from ._domains import release_domains
-from ._schema import cell_by_cell, split_schema
+from ._schema import split_schema
 from ._shapes import column_like, release_shapes
 
 LEAST_NOISE = 10.0  # noise multiplier of domains, and again of shapes: beside training at epsilon 3 they cost next to nothing

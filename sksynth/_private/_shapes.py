@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .._validation import listed, warn
 from .._values import positions_of
 from ..fields import Field
 from ..privacy._ledger import Ledger
@@ -16,6 +17,7 @@ from ._histogram import FLOOR, Leaves, n_levels, noisy_leaves, ticks_like
 
 GRID = 1 << 18  # ticks of a continuum
 FOLDED = "\0"  # in the stand-in, any value that is no category
+NEARLY_ALL = 0.99  # of the cells of a column, missing or folded, of which a fit warns
 
 
 class Shape(NamedTuple):
@@ -98,8 +100,8 @@ def release_shapes(
     shapes |= {column: Shape(0.0, counts=np.ones(1)) for column in silent}  # nothing is counted of them
     lines = {column: _line_of(field, column) for column, field in fields.items() if column not in shapes}
     depth = sum(
-        (n_levels(line.n_ticks) if line else 1) + bool(line and fields[column].nullable) for column, line in lines.items()
-    )
+        n_levels(line.n_ticks) if line else 1 for line in lines.values()
+    )  # a missing cell is counted once, on no level
     counts = GaussianCounts(noise, depth, rng)
     for column, line in lines.items():
         values, field = frame[column], fields[column]
@@ -108,7 +110,24 @@ def release_shapes(
         else:
             shapes[column] = _shape_of_values(values, field, n_rows, counts)
     counts.enter(ledger, "shapes", f"the distribution of each of {len(lines)} columns alone")
+    _warn_of_empty(shapes, fields, counts.scale)
     return shapes
+
+
+def _warn_of_empty(shapes, fields, scale):
+    """Warn of columns in which there is next to nothing to learn, by their released shapes."""
+    empty = []
+    for column, shape in shapes.items():
+        folded = shape.counts[0] if fields[column].kind in ("category", "boolean") else 0.0
+        rest = shape.leaves.count.sum() if shape.line else shape.counts.sum() - folded
+        lost = shape.missing + certain(folded, scale)
+        if lost > NEARLY_ALL * (lost + rest):
+            empty.append(column)
+    if empty:
+        warn(
+            f"nearly all cells of {listed(empty)} are missing, or are what no row shares or their fields cannot hold: compare "
+            "fields and dtypes with the cells, or drop the columns"
+        )
 
 
 def _shape_of_values(values, field, n_rows, counted):

@@ -2,8 +2,8 @@
 
 from ._opened import opened
 from ._opened_table import opened_table
-from ._source import LinesInMemory, LineSource
+from ._source import LinesInMemory, LineSource, checked
 from ._table_source import TableSource
 from ._token_ids import token_ids
 
-__all__ = ["LineSource", "LinesInMemory", "TableSource", "opened", "opened_table", "token_ids"]
+__all__ = ["LineSource", "LinesInMemory", "TableSource", "checked", "opened", "opened_table", "token_ids"]

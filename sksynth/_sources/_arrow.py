@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 from .._validation import listed, refuse_duplicates
+from .._values import nullable_dtype
 from ._table_source import TableSource, common_dtype, rows_per_chunk
 
 __all__ = ["ArrowTable", "parquet_dataset"]
@@ -113,7 +114,20 @@ class ArrowTable(TableSource):
         except (ValueError, OSError) as error:
             raise _damaged(self.name, error) from error
 
-    def _frame(self, batch):
+    def whole_publicly(self) -> pd.DataFrame:
+        """Return the table in memory; whole numbers and booleans are nullable, whether cells are missing or not."""
+        import pyarrow as pa
+
+        dtypes = {
+            pa.from_numpy_dtype(f"{sign}int{bits}"): f"{sign}int{bits}" for sign in ("u", "") for bits in (8, 16, 32, 64)
+        }
+        nullable = {kind: pd.array([], nullable_dtype(name)).dtype for kind, name in (dtypes | {pa.bool_(): "bool"}).items()}
+        try:
+            return self._frame(self._dataset.to_table(columns=list(self._fields)), nullable.get)[list(self._fields)]
+        except (ValueError, OSError) as error:
+            raise _damaged(self.name, error) from error
+
+    def _frame(self, batch, types_mapper=None):
         """Return rows of Arrow as pandas has them."""
         import pyarrow as pa
 
@@ -121,7 +135,7 @@ class ArrowTable(TableSource):
         for place, field in enumerate(table.schema):
             if pa.types.is_decimal(field.type):
                 table = table.set_column(place, field.name, table.column(place).cast(pa.float64()))
-        return table.to_pandas(date_as_object=False).reset_index(drop=True)
+        return table.to_pandas(date_as_object=False, types_mapper=types_mapper).reset_index(drop=True)
 
 
 class _Chosen:

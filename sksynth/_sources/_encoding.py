@@ -17,13 +17,13 @@ SIGNS = {  # what files begin with that are no CSV: what they are, and what to d
 
 
 def refuse_other_formats(path: Any) -> None:
-    """Refuse a file with the name of a plain CSV that begins as those of other formats do, or is in UTF-16.
+    """Refuse a file with the name of a plain CSV or TSV that begins as those of other formats do, or is in UTF-16.
 
     Raises
     ------
     ValueError
     """
-    if not str(path).lower().endswith(".csv"):
+    if not str(path).lower().endswith((".csv", ".tsv")):
         return
     with open(path, "rb") as file:
         head = file.read(LOOKED_AT)

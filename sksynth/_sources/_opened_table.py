@@ -11,19 +11,19 @@ from ._table_source import TableSource
 
 __all__ = ["opened_table"]
 
-PARQUET, CSV = (".parquet", ".pq"), (".csv",)  # how the names of files end
+PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv")  # how the names of files end
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")  # after that, of CSV
 
 
 @contextmanager
-def opened_table(X: Any, texts: Collection = ()) -> Iterator[Any]:
+def opened_table(X: Any, texts: Collection | None = ()) -> Iterator[Any]:
     """Yield what holds a table outside of memory as a source, for the block; anything else as it is.
 
     Parameters
     ----------
     X : path of a Parquet or CSV file, or of a folder of such files; or dataset of pyarrow, or DataFrame of Dask
-    texts : collection of column, default=()
-        Columns that are read as text from CSV, whatever they look like.
+    texts : collection of column or None, default=()
+        Columns that are read as text from CSV, whatever they look like; None: all.
 
     Raises
     ------

@@ -43,7 +43,15 @@ class Source(ABC):
 
 
 class LineSource(Source):
-    """Lines of text; iterating over it yields them, its length is their number, for which it is read once."""
+    """Lines of text; iterating over it yields them, its length is their number, for which it is read once.
+
+    Attributes
+    ----------
+    errors : {"strict", "replace"}
+        What becomes of a line that is no text: an error, or what there is of it.
+    """
+
+    errors = "strict"
 
     _n_lines: int | None = None
 
@@ -107,17 +115,19 @@ class RepeatedLines(LineSource):
         self.name = f"X ({type(lines).__name__})"
 
     def _read(self) -> Iterator[str]:
-        return checked(self._lines)
+        return checked(self._lines, self.errors)
 
 
-def checked(lines: Iterable[str]) -> Iterator[str]:
-    """Yield what an iterable yields as long as it is text.
+def checked(lines: Iterable[str], errors: str = "strict") -> Iterator[str]:
+    """Yield what an iterable yields as long as it is text; if errors are replaced, empty lines for what is none.
 
     Raises
     ------
     TypeError
     """
     for number, line in enumerate(lines):
+        if not isinstance(line, str) and errors == "replace":
+            line = ""
         if not isinstance(line, str):
             remedy = "decode it with .decode('utf-8')" if isinstance(line, bytes) else "convert the lines with str, or drop it"
             raise TypeError(f"line {number} is {line!r:.99} of type {type(line).__name__}, expected a string; {remedy}")

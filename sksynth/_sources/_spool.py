@@ -32,6 +32,6 @@ class Spool(LineSource):
     def _copy(self, path):
         """Write all lines, whatever they hold."""
         with open(path, "wb") as file:
-            for line in checked(self._lines):
+            for line in checked(self._lines, self.errors):
                 content = line.encode("utf-8", "surrogatepass")
                 file.write(len(content).to_bytes(N_BYTES, "little") + content)

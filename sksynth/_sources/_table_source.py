@@ -1,8 +1,9 @@
 """Tables that need not fit into memory, read some rows at a time."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,25 @@ class TableSource(Source):
     dtypes : dict of column to dtype
         Those of the whole table, as pandas would read it.
     n_rows : int
+    has_dtypes : bool
+        Whether the source itself says which they are, and they are not found from the cells.
     index : list of str
         Names of what is an index of pandas in the table, and no column; but of one without a name that counts rows.
     with_index : str
         A line of Python that makes columns of these.
+    read_as_missing : dict of column to int
+        Cells that say NA among codes of two letters, and are read as missing.
+    with_na : str
+        A line of Python that keeps them.
     """
 
     dtypes: dict[Any, Any]
     n_rows: int
+    has_dtypes = True
     index: Sequence[str] = ()
     with_index: str = "X = X.reset_index()"
+    read_as_missing: Mapping[Any, int] = MappingProxyType({})
+    with_na: str = ""
 
     @abstractmethod
     def _read(self, columns: list) -> Iterator[pd.DataFrame]:
@@ -78,6 +88,10 @@ class TableSource(Source):
     def whole(self) -> pd.DataFrame:
         """Return the table in memory."""
         return pd.concat(list(self.chunks()))
+
+    def whole_publicly(self) -> pd.DataFrame:
+        """Return the table in memory, with dtypes that do not depend on the cells; text where there are none."""
+        return self.whole()
 
     def select(self, columns: Sequence) -> "Columns":
         """Return some of the columns as a source of their own."""

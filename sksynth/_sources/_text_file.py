@@ -61,7 +61,7 @@ class TextFile(LineSource):
     def _decoded(self, line, number):
         """Return the text of a line."""
         try:
-            return line.decode("utf-8")
+            return line.decode("utf-8", self.errors)
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{self.name}: line {number:,} is not UTF-8: got 0x{line[error.start]:02x} as byte {error.start + 1:,} of the "

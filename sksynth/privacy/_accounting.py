@@ -185,7 +185,7 @@ def calibrate_noise_multiplier(
     Raises
     ------
     ValueError
-        If a parameter is out of its range, `before` alone spends `epsilon`, or `epsilon` is too small.
+        If a parameter is out of its range, `before` alone spends `epsilon`, or `epsilon` or `delta` is too small.
 
     Examples
     --------
@@ -200,6 +200,8 @@ def calibrate_noise_multiplier(
     for model in models:
         _check_model(*model)
     spent = composed_epsilon(before, delta, accountant)
+    if np.isinf(spent) and np.isfinite(concentrated_epsilon(before, delta)):
+        raise ValueError(_too_small(delta))
     if spent >= epsilon:
         raise ValueError(
             f"epsilon={epsilon} is spent before training: what is released first costs {spent:.3g} at delta={delta:.3g}; "
@@ -211,11 +213,18 @@ def calibrate_noise_multiplier(
 
         return dp_accounting.ComposedDpEvent([*before, *(dp_sgd_event(noise, *model) for model in models)])
 
-    if composed_epsilon([all_events(MOST_NOISE)], delta, accountant) > epsilon:
+    least = composed_epsilon([all_events(MOST_NOISE)], delta, accountant)
+    if np.isinf(least):
+        raise ValueError(_too_small(delta))
+    if least > epsilon:
         raise ValueError(
             f"epsilon={epsilon:g} is too small: no noise multiplier is found for it at delta={delta:.3g}; raise epsilon"
         )
     return _least_noise(all_events, epsilon, delta, accountant)
+
+
+def _too_small(delta):
+    return f"delta={delta:.3g} is too small: the accountant tells no finite epsilon at it; raise delta to 1e-12 or more"
 
 
 def _least_noise(all_events, epsilon, delta, accountant):
