@@ -98,22 +98,9 @@ def _read_texts(values, missing, field, column):
         texts = digits_of_dates(values, field.format)
     elif types.infer_dtype(values, skipna=True) != "string":
         _refuse(values, ~missing & ~values.map(lambda cell: isinstance(cell, str)).to_numpy(bool), column, expected)
-    if re.search("%[zZ]", field.format):
-        _refuse_offset(texts, field, column)
     stamps = parse_dates(texts, field.format)
     _refuse(values, stamps.isna().to_numpy() & ~missing, column, expected)
     return stamps
-
-
-def _refuse_offset(texts, field, column):
-    """Refuse a format that reads an offset, with one in which it is written out, if there is one."""
-    found = find_date_format(distinct_texts(texts))
-    if found is not None and found.fits.all():
-        remedy = f"write it out, as in schema={{{column!r}: fields.Datetime(format={found.format!r})}}"
-    else:
-        whole = f"X[{column!r}] = pd.to_datetime(X[{column!r}], format={field.format!r}, utc=True)"
-        remedy = f"convert the column, and leave the format out, with {whole} and schema={{{column!r}: fields.Datetime()}}"
-    raise ValueError(f"column {column!r}: the format {field.format!r} reads an offset (%z), which is not kept; {remedy}")
 
 
 def duration_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarray]:

@@ -302,7 +302,7 @@ class Datetime(Field):
         if self.format is not None and ("%z" in self.format or "%Z" in self.format):
             raise ValueError(
                 f"Datetime: format must have no offset that differs between cells, got {self.format!r}; write the offset that "
-                "all cells have, such as Z or +0100, as it is, or convert the column with pandas.to_datetime(..., utc=True)"
+                "all cells have, such as Z or +0100, as it is, or convert the column by pandas.to_datetime with utc=True"
             )
         if self.tz is not None and not is_zone(self.tz):
             raise ValueError(f"Datetime: tz must be the name of a time zone such as 'Europe/Berlin', got {self.tz!r}")

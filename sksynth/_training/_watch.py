@@ -7,7 +7,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
@@ -16,7 +15,17 @@ from uuid import uuid4
 import numpy as np
 
 INTERRUPTED, FAILED = 1.0, 2.0  # why all batches are asked to stop
+KEPT = (
+    "the fit was interrupted, and what was learned is kept: this estimator is fitted, as far as history_ says; with "
+    "checkpoint_dir, another call of fit goes on from there"
+)
+LOST = (
+    "the fit was interrupted before every batch had trained for an epoch: this estimator is what it was before, fitted or "
+    "not; with checkpoint_dir, another call of fit goes on from there"
+)
+WAITING, COMPILING, TRAINING, DONE = range(4)  # what a batch does; compiling until the first steps are taken
 HOME = uuid4().hex  # what this process is called: numbers of processes are the same on other machines
+WRITE_EVERY = 0.1  # seconds between two notes of one batch within an epoch
 ORPHAN_SECONDS = 5.0  # that a worker may live on: a call takes half a second, or a few on a busy machine
 
 
@@ -36,14 +45,17 @@ class Board:
     ----------
     closed : bool
         Whether the fit is over; threads that it has left behind then stop.
+    interrupted : bool
+        Whether Ctrl-C was pressed, in the process where the fit began.
     """
 
     def __init__(self, path: str | None, n_batches: int):
-        self.path, self.n_batches, self.closed = path, n_batches, False
-        self._own, self._sending = np.zeros((n_batches + 1, 2)), threading.Lock()
+        self.path, self.n_batches, self.closed, self.interrupted = path, n_batches, False, False
+        self._own, self._sending = np.zeros((n_batches + 1, 4)), threading.Lock()
+        self._own[:-1] = WAITING, 0.0, 0.0, np.nan
 
     def _cells(self, mode):
-        """Return an array: epochs done and loss by batch, then a row whose first cell says why to stop."""
+        """Return an array: how far each batch is, then a row whose first cell says why to stop."""
         return self._own if self.path is None else np.memmap(self.path, np.float64, mode, shape=self._own.shape)
 
     def __reduce__(self):
@@ -71,13 +83,13 @@ class Board:
             with suppress(OSError):
                 os.unlink(self.path)
 
-    def write(self, batch: int, epochs: float, loss: float) -> None:
+    def write(self, batch: int, stage: int, epochs: float, planned: int, loss: float) -> None:
         """Note how far a batch is."""
         with suppress(OSError):
-            self._cells("r+")[batch] = epochs, loss
+            self._cells("r+")[batch] = stage, epochs, planned, loss
 
     def read(self) -> np.ndarray:
-        """Return one row per batch: epochs done (all that were planned, after the last), loss. Shape (n_batches, 2)."""
+        """Return one row per batch: what it does, epochs done, in parts, epochs planned, last loss. Shape (n_batches, 4)."""
         return np.array(self._cells("r")[: self.n_batches])
 
     def ask_to_stop(self, why: float) -> None:
@@ -105,6 +117,51 @@ def shared_board(n_batches: int) -> Iterator[Board]:
         board.close()
 
 
+class Gauge:
+    """Notes on boards how far one batch is, epochs of earlier fits apart; each method where that has happened.
+
+    Parameters
+    ----------
+    board : Board
+    batch : int
+        Its place there.
+
+    Attributes
+    ----------
+    places : list of (Board, int)
+        Where it is noted.
+    """
+
+    def __init__(self, board: Board, batch: int):
+        self.places, self._written = [(board, batch)], 0.0
+
+    def begins(self, epochs: int, planned: int, past: int) -> None:
+        """Note that a batch begins, which may have trained some of the planned epochs already, after `past` of other fits."""
+        self._planned, self._past, self._loss = planned, past, np.nan
+        self._write(COMPILING, epochs)
+
+    def moves(self, epochs: float) -> None:
+        """Note what part of an epoch is over."""
+        if time.monotonic() >= self._written + WRITE_EVERY:
+            self._write(TRAINING, epochs)
+            self._written = time.monotonic()
+
+    def tell(self, state: Any) -> None:
+        """Note that an epoch is over."""
+        self._loss = state.loss if np.isnan(state.val_loss) else state.val_loss
+        self._planned = state.n_epochs - self._past
+        self._write(TRAINING, state.epoch + 1 - self._past)
+
+    def ends(self, epochs: int) -> None:
+        """Note that a batch has trained so many epochs, and will not train more."""
+        self._planned = epochs
+        self._write(DONE, epochs)
+
+    def _write(self, stage, epochs):
+        for board, batch in self.places:
+            board.write(batch, stage, epochs, self._planned, self._loss)
+
+
 class Watch:
     """What tells one batch that it is time to stop; made where the fit began, used where the batch is trained.
 
@@ -124,11 +181,12 @@ class Watch:
     ----------
     asked : float
         Why the batch was asked to stop, by the board; 0.0 where it was not, or the time was over.
+    gauge : Gauge
     """
 
     def __init__(self, board: Board, batch: int, ends: float | None = None, share: float = 1.0, kin: bool = True):
         self.board, self.batch, self.ends, self.share, self.kin = board, batch, ends, share, kin
-        self.owner, self.asked, self._home = os.getpid(), 0.0, HOME
+        self.owner, self.asked, self.gauge, self._home = os.getpid(), 0.0, Gauge(board, batch), HOME
 
     @property
     def at_home(self) -> bool:
@@ -180,11 +238,6 @@ class Watch:
         if self._by_child and (died_before or os.getppid() != self._parent):
             self.board.remove_file()
             os._exit(1)
-
-    def tell(self, state: Any) -> None:
-        """Note on the board that an epoch is over."""
-        loss = state.loss if np.isnan(state.val_loss) else state.val_loss
-        self.board.write(self.batch, state.n_epochs if state.last or state.stopped else state.epoch + 1, loss)
 
 
 class _Orphan:
@@ -251,7 +304,7 @@ def interruptible(board: Board) -> Iterator[None]:
     Raises
     ------
     KeyboardInterrupt
-        Where Ctrl-C ended a worker that was only starting, and joblib's other workers with it.
+        In place of any error after Ctrl-C, as of workers that were only starting: who catches errors is to hear of it.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -260,14 +313,15 @@ def interruptible(board: Board) -> Iterator[None]:
 
     def ask(number, frame):
         signal.signal(signal.SIGINT, before)
+        board.interrupted = True
         board.ask_to_stop(INTERRUPTED)
 
     signal.signal(signal.SIGINT, ask)
     try:
         yield
-    except BrokenExecutor as error:
-        if board.asked_to_stop() != INTERRUPTED:
+    except Exception as error:
+        if not board.interrupted:
             raise
-        raise KeyboardInterrupt("before every batch had trained, while workers were starting") from error
+        raise KeyboardInterrupt(LOST) from error
     finally:
         signal.signal(signal.SIGINT, before)
