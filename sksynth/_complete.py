@@ -149,7 +149,10 @@ def _complete_duration(field, values, column, min_frequency):
 def complete_datetime(field, values, column, min_frequency):
     """Return the field with its dtype, format, time zone, resolution and bounds."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        raise ValueError(f"column {column!r}: its field is Datetime, but its dtype is category; convert it with .astype(str)")
+        raise ValueError(
+            f"column {column!r}: its field is Datetime, but its dtype is category; convert it with "
+            f"X[{column!r}] = X[{column!r}].astype(object)"
+        )
     dtype = field.dtype or dtype_name(values.dtype)
     format, tz = field.format, field.tz or (str(values.dt.tz) if isinstance(values.dtype, pd.DatetimeTZDtype) else None)
     if format is None and not types.is_datetime64_any_dtype(values.dtype):

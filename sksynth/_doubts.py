@@ -1,5 +1,7 @@
 """Which decisions of a completed schema are doubtful: notes on columns, and on the table as a whole."""
 
+from itertools import islice
+
 import numpy as np
 import pandas as pd
 
@@ -73,11 +75,16 @@ def _sequence_notes(frame, schema):
     alone = [column for column in times if schema[column].kind == "datetime" and _is_series(frame[column], codes[column])]
     if alone:
         return [_sequence_note(alone[0], None)]
-    pairs = [
-        (group, time) for time in times for group in groups if group != time and _may_be_unique(codes[group], codes[time])
-    ]
-    pairs.sort(key=lambda pair: schema[pair[1]].kind != "datetime")
-    for group, time in pairs[:MOST_PAIRS]:
+    times = sorted((time for time in times if codes[time] is not None), key=lambda time: schema[time].kind != "datetime")
+    alike = {group: _share_alike(codes[group]) for group in groups if _are_groups(codes[group])}
+    expected = {time: _n_alike(codes[time]) for time in times}
+    pairs = (
+        (group, time)
+        for time in times
+        for group, share in alike.items()
+        if group != time and share * expected[time] >= BY_CHANCE
+    )
+    for group, time in islice(pairs, MOST_PAIRS):
         ordered = schema[time].kind == "datetime" or _rises_within(frame[time], codes[group])
         if ordered and _is_unique(codes[group], codes[time]):
             return [_sequence_note(time, group)]
@@ -104,13 +111,23 @@ def _is_series(values, codes):
     return values.is_monotonic_increasing or values.is_monotonic_decreasing
 
 
-def _may_be_unique(group, time):
-    """Say whether equal pairs were to be expected by chance, where rows had nothing to do with each other."""
-    if group is None or time is None or (int(group.max()) + 1) * MIN_PER_GROUP > len(group):
-        return False
-    same = np.square(np.bincount(group) / len(group)).sum()
-    counts = np.bincount(time).astype(float)
-    return same * (counts * (counts - 1) / 2).sum() >= BY_CHANCE
+def _are_groups(codes):
+    """Say whether a column has so few values that rows with the same one may be a sequence."""
+    return codes is not None and (int(codes.max()) + 1) * MIN_PER_GROUP <= len(codes)
+
+
+def _share_alike(codes):
+    """Return how often two rows, drawn independently, agree in a column."""
+    return np.square(np.bincount(codes) / len(codes)).sum()
+
+
+def _n_alike(codes):
+    """Return how many pairs of rows agree in a column.
+
+    Times the share that agree in another, that is how many agree in both by chance, where rows are independent.
+    """
+    counts = np.bincount(codes).astype(float)
+    return (counts * (counts - 1) / 2).sum()
 
 
 def _rises_within(time, group):

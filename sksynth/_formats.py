@@ -12,7 +12,16 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-__all__ = ["SAMPLE", "DateFormat", "distinct_texts", "find_date_format", "parse_dates", "plain_format", "write_dates"]
+__all__ = [
+    "SAMPLE",
+    "DateFormat",
+    "digits_of_dates",
+    "distinct_texts",
+    "find_date_format",
+    "parse_dates",
+    "plain_format",
+    "write_dates",
+]
 
 SAMPLE = 200  # distinct strings on which candidates are tried first
 FIRST_YEAR, LAST_YEAR = 1800, 2200  # of formats that are not ISO, where other numbers may look like years
@@ -97,6 +106,13 @@ def _flagged(stamps, part):
     if part[1] == "^":
         return stamps.dt.strftime(directive).str.upper()
     return stamps.dt.strftime("%p").str.lower() if part == "%P" else stamps.dt.strftime("%f").str[:3]
+
+
+def digits_of_dates(values: pd.Series, format: str) -> pd.Series:
+    """Return whole numbers, which begin with no zero, as strings in the width of a format; missing ones are None."""
+    width = len(write_dates(pd.Series([pd.Timestamp("2021-10-10 10:10:10")]), format)[0])
+    whole = values.astype("Int64") if pd.api.types.is_float_dtype(values.dtype) else values
+    return whole.astype(str).str.zfill(width).astype(object).where(values.notna(), None)
 
 
 def distinct_texts(values: pd.Series) -> pd.Series:

@@ -17,6 +17,7 @@ from ._private import statement_of, warn_of_epsilon
 from ._sampling import Choice, Tally, collected, drawn, rechunked, restored
 from ._training._checkpoints import Folder
 from ._training._progress import watch_rows
+from ._training._watch import KEPT
 from ._validation import check_choice, warn
 from .privacy._ledger import Ledger
 
@@ -180,6 +181,15 @@ class GenerativeModel(BaseEstimator):
             return cls._from_files(files, trusted)
 
     @contextmanager
+    def _interrupt_passed_on(self) -> Iterator[None]:
+        """Pass Ctrl-C on, if that ended the fit, after what it has to do or to say yet, even if its warnings are errors."""
+        try:
+            yield
+        finally:
+            if self.interrupted_:
+                raise KeyboardInterrupt(KEPT)
+
+    @contextmanager
     def _refitted(self) -> Iterator[None]:
         """Remove what an earlier fit learned while the block makes another; where it fails, that is there again."""
         learned = {name: value for name, value in vars(self).items() if name.endswith("_") or name in _HIDDEN}
@@ -280,5 +290,7 @@ def refuse_more_training(estimator: Any, how: str) -> None:
 def note_steps(ledger: pd.DataFrame, models: Sequence[Any]) -> None:
     """Note in a ledger how many of the planned steps were taken, where training was stopped."""
     parameters = [row for row in ledger["parameters"] if "steps_planned" in row]
-    for row, n_steps in zip(parameters, [model._n_steps for model in models if model._weights], strict=True):
-        row["steps_taken"] = n_steps
+    trained = [model for model in models if model.tokenizer_.grammar_.n_positions]
+    for row, model in zip(parameters, trained, strict=True):
+        if hasattr(model, "_n_steps"):
+            row["steps_taken"] = model._n_steps

@@ -4,18 +4,32 @@ import re
 
 import pandas as pd
 
+from ._coerce import read_dates
 from ._formats import SAMPLE, DateFormat, distinct_texts, find_date_format, plain_format
 from ._notes import Note
 from .fields import Category, Datetime, Field, Identifier, Text
 
-__all__ = ["FEW_VALUES", "MIN_UNIQUE", "guess_strings", "read_as_dates"]
+__all__ = [
+    "FEW_VALUES",
+    "MANY_RARE",
+    "MIN_UNIQUE",
+    "MOST",
+    "are_few",
+    "coerced_notes",
+    "dates_among",
+    "guess_strings",
+    "read_as_dates",
+]
 
 FEW_VALUES = 20  # a column of so few distinct strings is a category, however rare they are
 MAX_CATEGORIES = 10_000
 MAX_RARE = 0.2  # share of rows in values rarer than min_frequency up to which strings are a category
 MIN_UNIQUE = 20  # rows from which a column that is unique per row can be an identifier
+SHOWN, LONGEST = 3, 40  # cells that a note shows, and characters of each
 MAX_IDENTIFIER = 64  # characters
 ALIKE = 0.95  # share of an identifier's values that have one shape
+MOST = 0.85  # share of cells that decide what the others are too
+MANY_RARE = 0.05  # share of rows in rare values from which something is lost
 MOST_DATES = 0.5  # share of cells that are dates of one format from which the others are odd
 MIN_KEPT = 0.25  # share of rows in values that are kept, from which codes that repeat are a category
 MIN_REPEATS = 2.0  # rows of a code, on average, from which it repeats
@@ -68,6 +82,10 @@ def guess_strings(values: pd.Series, column: object, min_frequency: int) -> tupl
     if dates is not None and dates.fits.all() and (dates.is_iso or len(texts) > FEW_VALUES):
         return Datetime(format=dates.format), _order_notes(dates, column)
     counts = values.value_counts()
+    if dates is not None and not are_few(counts, min_frequency):
+        found = dates_among(values, texts, dates, column)
+        if found is not None:
+            return found
     kept = counts[counts >= min_frequency]
     rare = 1 - kept.sum() / max(len(values), 1)
     identifier = _is_identifier(values)
@@ -86,11 +104,75 @@ def read_as_dates(column: object, format: str, reason: str, otherwise: str) -> N
     return Note(column, f"read as dates written as {format}", reason, None, "", f"schema={{{column!r}: fields.{otherwise}}}")
 
 
-def _order_notes(dates: DateFormat, column):
+def are_few(counts: pd.Series, min_frequency: int) -> bool:
+    """Tell by the rows of every value whether these are few, and nearly all frequent: categories lose nothing then."""
+    return len(counts) <= FEW_VALUES and counts[counts < min_frequency].sum() <= MANY_RARE * counts.sum()
+
+
+def dates_among(values: pd.Series, texts: pd.Series, dates: DateFormat, column: object) -> tuple[Field, list[Note]] | None:
+    """Return the field of cells of which nearly all are dates, and what is said of the others; None where too few are.
+
+    Parameters
+    ----------
+    values : Series
+        None of them missing.
+    texts : Series of str
+        The distinct ones that are text.
+    dates : DateFormat
+        In which most of `texts` are written.
+    column : hashable
+    """
+    usual = values.isin(texts[dates.fits])
+    if usual.mean() < MOST or (not dates.is_iso and dates.fits.sum() <= FEW_VALUES):
+        return None
+    other = find_date_format(texts[~dates.fits])
+    remedy = None if other is None else _date_remedy(column, dates, other)
+    read = read_dates(values, dates.format)
+    notes = coerced_notes(values, read, usual, column, f"dates written as {dates.format}", remedy)
+    return Datetime(format=dates.format, coerce=True), notes + _order_notes(dates, column, ", coerce=True")
+
+
+def coerced_notes(
+    values: pd.Series, read: pd.Series, usual: pd.Series, column: object, what: str, remedy: str | None = None
+) -> list[Note]:
+    """Return the notes on cells that are read as what nearly all are: of the others some are missing, some written otherwise.
+
+    Parameters
+    ----------
+    values, read : Series
+        As they are, and as they are read.
+    usual : Series of bool
+        Which are as nearly all are.
+    column : hashable
+    what : str
+        Nearly all are, such as "numbers".
+    remedy : str, optional
+        A line that keeps the others; None: the one that makes categories of them.
+    """
+    remedy, notes = remedy or f"schema={{{column!r}: fields.Category()}}, min_frequency=1", []
+    odd, otherwise = read.isna(), read.notna() & ~usual
+    if odd.any():
+        reason = f"nearly all are {what}, but others are none, such as {_examples(values[odd])}"
+        loss = "what these cells say: they are sampled as missing"
+        notes.append(Note(column, "odd cells are read as missing", reason, float(odd.mean()), loss, remedy))
+    if otherwise.any():
+        reason = f"they can be read as {what}, such as {_examples(values[otherwise])}"
+        share, loss = float(otherwise.mean()), "how these cells are written"
+        notes.append(Note(column, "cells that are written otherwise are read alike", reason, share, loss, remedy))
+    return notes
+
+
+def _examples(cells):
+    """Return the most frequent cells as they would be written in Python."""
+    shown = cells.map(repr).value_counts(sort=True).index[:SHOWN]
+    return ", ".join(text if len(text) <= LONGEST else text[: LONGEST - 3] + "..." for text in shown)
+
+
+def _order_notes(dates: DateFormat, column, more=""):
     if dates.other is None:
         return []
-    reason = f"every value is a date written as {dates.other} too"
-    return [read_as_dates(column, dates.format, reason, f"Datetime(format={dates.other!r})")]
+    reason = f"every date could be one written as {dates.other} too"
+    return [read_as_dates(column, dates.format, reason, f"Datetime(format={dates.other!r}{more})")]
 
 
 def _odd_notes(values, texts, dates, column):

@@ -3,21 +3,21 @@
 import numpy as np
 import pandas as pd
 
-from ._formats import distinct_texts, parse_dates
-from ._guess import FEW_VALUES, MIN_UNIQUE, read_as_dates
+from ._coerce import read_dates, read_numbers
+from ._formats import distinct_texts, find_date_format
+from ._guess import FEW_VALUES, MANY_RARE, MIN_UNIQUE, MOST, are_few, coerced_notes, dates_among, read_as_dates
 from ._notes import Note
 from ._values import are_rounded, decimal_places, typed_counts
-from .fields import Datetime, Field, Identifier, Number
+from .fields import Category, Datetime, Field, Identifier, Number
 
-__all__ = ["guess_floats", "guess_whole", "mixed_notes"]
+__all__ = ["guess_floats", "guess_mixed", "guess_whole"]
 
 DATE = "%Y%m%d"
 FIRST_DATE, LAST_DATE = 1800_01_01, 2199_12_31  # between which whole numbers may be dates
-MOST = 0.9  # share of cells, or of distinct numbers, that decide what the others are too
+MOST_ROUNDED = 0.9  # share of distinct floats from which the decimals of the others are noise
 MOST_PLACES = 6  # decimals up to which others are taken for noise
 BY_CHANCE = 10.0  # pairs of equal numbers to expect from which having none is no chance
 MOST_NUMBERS = 0.5  # share of cells that are numbers from which the others are odd
-MANY_RARE = 0.05  # share of rows in rare values from which odd cells matter
 
 
 def guess_whole(values: pd.Series, column: object, n_present: int | None) -> tuple[Field, list[Note]]:
@@ -33,9 +33,7 @@ def guess_whole(values: pd.Series, column: object, n_present: int | None) -> tup
     """
     if _is_key(values, n_present):
         return Identifier(), []
-    if _are_dates(values):
-        return Datetime(format=DATE), [read_as_dates(column, DATE, "every number is a date so written", "Number()")]
-    return Number(), _odd_notes(values, column) or _unique_notes(values, column)
+    return _dates_among(values, column) or (Number(), _unique_notes(values, column))
 
 
 def guess_floats(values: pd.Series, column: object, n_present: int | None) -> tuple[Field, list[Note]]:
@@ -56,16 +54,36 @@ def guess_floats(values: pd.Series, column: object, n_present: int | None) -> tu
     return Number(precision=places), [Note(column, decision, reason, float(odd.mean()), loss, remedy)]
 
 
-def mixed_notes(values: pd.Series, column: object, min_frequency: int) -> list[Note]:
-    """Return the note on numbers with words among them, which are categories and of which many are too rare to be kept."""
-    read = pd.to_numeric(values.map(lambda cell: None if isinstance(cell, bool) else cell).astype(object), errors="coerce")
-    share, counts = float(read.notna().mean()), typed_counts(values)[1]
+def guess_mixed(values: pd.Series, column: object, min_frequency: int) -> tuple[Field, list[Note]]:
+    """Return an empty field for cells of several types, and the notes on that choice.
+
+    Where nearly all are numbers, or dates as text, the others are read as missing; else they are categories.
+
+    Parameters
+    ----------
+    values : Series of object
+        None of them missing.
+    column : hashable
+    min_frequency : int
+    """
+    counts = pd.Series(typed_counts(values)[1])
+    if are_few(counts, min_frequency):
+        return Category(), []
+    read, is_text = read_numbers(values), values.map(lambda cell: isinstance(cell, str)).astype(bool)
+    share = float(read.notna().mean())
+    if share >= MOST:
+        return Number(coerce=True), coerced_notes(values, read, ~is_text & read.notna(), column, "numbers")
+    texts = distinct_texts(values[is_text])
+    dates = find_date_format(texts) if is_text.mean() >= MOST else None
+    found = None if dates is None else dates_among(values, texts, dates, column)
+    if found is not None:
+        return found
     if not MOST_NUMBERS <= share < 1 or counts[counts < min_frequency].sum() <= MANY_RARE * len(values):
-        return []
-    odd = values[read.isna()]
-    reason = f"others are no numbers, such as {odd.iloc[0]!r}"
+        return Category(), []
+    reason = f"others are no numbers, such as {values[read.isna()].iloc[0]!r}"
     remedy = f"X[{column!r}] = pd.to_numeric(X[{column!r}], errors='coerce')"
-    return [Note(column, "taken as categories, though most cells are numbers", reason, share, "numbers that are rare", remedy)]
+    decision, loss = "taken as categories, though most cells are numbers", "numbers that are rare"
+    return Category(), [Note(column, decision, reason, share, loss, remedy)]
 
 
 def _unique_notes(values, column):
@@ -86,28 +104,26 @@ def _usual_places(values, dtype):
     if len(distinct) <= FEW_VALUES or exact in range(MOST_PLACES + 1):
         return None, odd
     for places in range(MOST_PLACES + 1):
-        if are_rounded(distinct, places).mean() >= MOST:
+        if are_rounded(distinct, places).mean() >= MOST_ROUNDED:
             return places, ~are_rounded(values, places)
     return None, odd
 
 
-def _are_dates(values):
-    """Tell whether whole numbers are dates written as year, month and day."""
-    if len(values) < MIN_UNIQUE or values.min() < FIRST_DATE or values.max() > LAST_DATE:
-        return False
-    texts = distinct_texts(values)
-    return len(texts) > FEW_VALUES and bool(parse_dates(texts, DATE).notna().all())
-
-
-def _odd_notes(values, column):
-    """Return the note on whole numbers of which most are dates, and others, such as 0, are none."""
+def _dates_among(values, column):
+    """Return the field of whole numbers of which nearly all are dates written as year, month and day, and the notes on it."""
     likely = values.between(FIRST_DATE, LAST_DATE)
-    if likely.all() or likely.mean() < MOST or not _are_dates(values[likely]):
-        return []
-    reason = f"others are none written as {DATE}, such as {values[~likely].iloc[0]}"
-    remedy = f"X[{column!r}] = pd.to_datetime(X[{column!r}].astype(str), format={DATE!r}, errors='coerce')"
-    decision, loss = "taken as numbers, though most cells are dates", "sampled values may be no dates"
-    return [Note(column, decision, reason, float(likely.mean()), loss, remedy)]
+    texts = distinct_texts(values[likely])
+    if likely.sum() < MIN_UNIQUE or likely.mean() < MOST or len(texts) <= FEW_VALUES:
+        return None
+    read = read_dates(values, DATE)
+    usual = likely & read.notna()
+    if usual.mean() < MOST:
+        return None
+    note = read_as_dates(column, DATE, "every number is a date so written", "Number()")
+    if usual.all():
+        return Datetime(format=DATE), [note]
+    remedy = f"schema={{{column!r}: fields.Number()}}"
+    return Datetime(format=DATE, coerce=True), coerced_notes(values, read, usual, column, f"dates written as {DATE}", remedy)
 
 
 def _is_key(values, n_present):

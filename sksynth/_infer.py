@@ -5,10 +5,11 @@ import pandas as pd
 from pandas.api import types
 
 from . import _values
+from ._coerce import coerced, coerced_table
 from ._complete import COMPLETE
 from ._doubts import field_notes, table_notes
 from ._guess import guess_strings
-from ._guess_numbers import guess_floats, guess_whole, mixed_notes
+from ._guess_numbers import guess_floats, guess_mixed, guess_whole
 from ._notes import Notes
 from ._validation import check_table
 from .fields import Boolean, Category, Datetime, Number, Schema
@@ -40,7 +41,7 @@ def schema_of(found, sample, n_rows, given, min_frequency) -> Schema:
     min_frequency : int
     """
     schema = Schema({column: field for column, (field, _) in found.items()})
-    notes = [*table_notes(sample, schema)]
+    notes = [*table_notes(coerced_table(sample, schema), schema)]
     for column, (field, own) in found.items():
         notes += own + field_notes(field, given.get(column), column, n_rows, min_frequency)
     schema.notes = Notes(notes)
@@ -64,6 +65,7 @@ def infer_field(values: pd.Series, column, field, min_frequency, n_present=None)
     Where `values` are but some of the column's, `n_present` is the number of its cells that are not missing.
     """
     known, notes = guess(values, column, min_frequency, n_present) if field is None else (field, [])
+    values = coerced(values, known)
     missing = bool(values.isna().any())
     refuse_missing(known, missing, column)
     known = known.replace(nullable=missing if known.nullable is None else known.nullable)
@@ -100,4 +102,4 @@ def guess(values: pd.Series, column, min_frequency, n_present=None):
         return Number(), []
     if kind == "boolean":
         return Boolean(), []
-    return Category(), mixed_notes(values.dropna(), column, min_frequency)
+    return guess_mixed(values.dropna(), column, min_frequency)

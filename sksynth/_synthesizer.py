@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import persistence
 from ._association import measured_association, rows_to_measure, signs_of
 from ._clusterer import ColumnClusterer
+from ._coerce import coerced_table
 from ._files import _model as model_files
 from ._files import _synthesizer as synthesizer_files
 from ._generative import (
@@ -46,7 +47,7 @@ from ._training._checkpoints import CLUSTERER, Folder
 from ._training._history import HISTORY, history_frame
 from ._training._job import Job, Outcome, n_epochs, settle
 from ._training._parallel import run_jobs
-from ._training._progress import supervised
+from ._training._progress import stage, supervised
 from ._validation import Container, check_columns, check_table, listed
 from .fields import Schema
 from .privacy._ledger import Ledger
@@ -107,7 +108,8 @@ class BatchLSTMSynthesizer(TableSampling):
     random_state : int, RandomState, Generator or None, default=None
         Seed of the fit; with `epsilon` of the initial weights and dropout alone, never of draws of rows and noise.
     verbose : int, default=0
-        1 shows a progress bar over batches and epochs, and one while sampling if that takes more than a few seconds.
+        1 shows the stage of fit and a progress bar over batches and epochs, and one while sampling if that takes more than a
+        few seconds.
 
     Attributes
     ----------
@@ -124,7 +126,7 @@ class BatchLSTMSynthesizer(TableSampling):
         The copies of Keras' callbacks that each batch used, with what they have noted, free of the network and of whatever
         cannot be pickled.
     interrupted_ : bool
-        Whether Ctrl-C ended fit before it was done.
+        Whether Ctrl-C ended fit before it was done, which raised KeyboardInterrupt: see `history_` for how far it came.
     schema_ : sksynth.fields.Schema
         What every column is, as it was given or inferred; printable, editable, to and from JSON. Its `notes` are the
         decisions that are doubtful, of which fit warns once.
@@ -244,6 +246,9 @@ class BatchLSTMSynthesizer(TableSampling):
             If a parameter, a column or the schema is not what it may be, or a file is damaged; the message names it.
         OSError
             If there is no such file, or no room for temporary ones.
+        KeyboardInterrupt
+            If Ctrl-C ended it. Where every batch had trained for an epoch, what was learned is kept: the synthesizer is
+            fitted, and `interrupted_` is True. Otherwise it is what it was before.
         """
         started = time.time()
         self._check_parameters()
@@ -251,7 +256,8 @@ class BatchLSTMSynthesizer(TableSampling):
             return self._go_on(X, started, "warm_start")
         with self._refitted():
             self._fit(X, started)
-        tell(self.schema_.notes, "schema_.notes")
+        with self._interrupt_passed_on():
+            tell(self.schema_.notes, "schema_.notes")
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> "BatchLSTMSynthesizer":
@@ -277,6 +283,8 @@ class BatchLSTMSynthesizer(TableSampling):
             As `fit`, and if X holds what there is no room for.
         RuntimeError
             If the synthesizer is private, or was loaded from a checkpoint_dir.
+        KeyboardInterrupt
+            If Ctrl-C ended it. Every batch is kept as far as it came; where none came through an epoch, nothing has changed.
         """
         started = time.time()
         self._check_parameters()
@@ -285,7 +293,8 @@ class BatchLSTMSynthesizer(TableSampling):
             return self._go_on(X, started, "partial_fit")
         with self._refitted():
             self._fit(X, started, one_pass=True)
-        tell(self.schema_.notes, "schema_.notes")
+        with self._interrupt_passed_on():
+            tell(self.schema_.notes, "schema_.notes")
         return self
 
     def fit_batch(self, batch: int, X: Any = None) -> "BatchLSTMSynthesizer":
@@ -313,6 +322,8 @@ class BatchLSTMSynthesizer(TableSampling):
             Without X, or if the synthesizer is private, or was loaded from a checkpoint_dir.
         ValueError, TypeError
             If there is no such batch, or as `fit`.
+        KeyboardInterrupt
+            If Ctrl-C ended it. Where the batch had trained for an epoch, the new model is kept; otherwise the old one is.
         """
         started = time.time()
         check_is_fitted(self)
@@ -328,11 +339,12 @@ class BatchLSTMSynthesizer(TableSampling):
         with nullcontext() if folder is None else folder.locked():
             if folder is not None:
                 synthesizer_files.begin_batch(model, job, folder)
-            outcomes = self._run([model], [job], started)
-        self.interrupted_ = settle(outcomes, self.verbose)
+            outcomes, interrupted = self._run([model], [job], started)
+        self.interrupted_ = settle(outcomes, interrupted, self.verbose)
         models = list(self.models_)
         models[batch] = outcomes[0].model
-        return self._set_models(models)
+        with self._interrupt_passed_on():
+            return self._set_models(models)
 
     def _with_shared_columns(self, tokenizer: TableTokenizer) -> TableTokenizer:
         """Return a batch's tokenizer that reads columns that are context of any batch as the models before read them."""
@@ -362,13 +374,16 @@ class BatchLSTMSynthesizer(TableSampling):
 
     def _fit(self, X: Any, started: float, one_pass: bool = False) -> "BatchLSTMSynthesizer":
         with opened_table(X, None if self._is_private else texts_of(self.schema)) as X:
-            if self._is_private:
-                X = in_public_dtypes(X, self.schema) if isinstance(X, TableSource) else X
-                table: Table = TableInMemory(X, None, self.min_frequency, read=partial(readable, schema=self.schema))
-            else:
-                seed = stream(seed_sequence(self.random_state), "survey")
-                table = table_of(X, self.schema, self.min_frequency, seed)
+            with stage(self.verbose, "reading"):
+                table = self._read(X)
             return self._fit_table(table, started, one_pass)
+
+    def _read(self, X: Any) -> Table:
+        """Return what is to be learned, from what has been opened."""
+        if self._is_private:
+            X = in_public_dtypes(X, self.schema) if isinstance(X, TableSource) else X
+            return TableInMemory(X, None, self.min_frequency, read=partial(readable, schema=self.schema))
+        return table_of(X, self.schema, self.min_frequency, stream(seed_sequence(self.random_state), "survey"))
 
     def _fit_table(self, table: Table, started: float, one_pass: bool) -> "BatchLSTMSynthesizer":
         check_columns(self, table.came_as, table.sample, reset=True)
@@ -377,18 +392,21 @@ class BatchLSTMSynthesizer(TableSampling):
         folder = None if one_pass else self._folder()
         with nullcontext() if folder is None else folder.locked():
             if folder is not None and folder.exists() and not self.overwrite:
-                models, jobs = self._take_up(table, folder)
+                with stage(self.verbose, "taking up"):
+                    models, jobs = self._take_up(table, folder)
             else:
                 models, jobs = self._new_jobs(table, folder)
             for job in jobs:
                 job.one_pass = one_pass
             logger.info("fitting batches of %s columns", [len(batch) for batch in self.batches_])
             try:
-                outcomes = self._run(models, jobs, started)
+                outcomes, interrupted = self._run(models, jobs, started)
                 models = [outcome.model for outcome in outcomes]
             finally:
                 self.history_ = _join_histories(models)
-        self.interrupted_ = settle(outcomes, self.verbose)
+        if self._is_private:
+            note_steps(self.privacy_ledger_, models)
+        self.interrupted_ = settle(outcomes, interrupted, self.verbose)
         return self._set_models(models)
 
     def _folder(self) -> Folder | None:
@@ -406,7 +424,7 @@ class BatchLSTMSynthesizer(TableSampling):
         known = {column: model.tokenizer_.schema_[column] for model, batch in parts for column in batch}
         notes = [model.tokenizer_.schema_.notes.of(batch) for model, batch in zip(models, self.batches_, strict=True)]
         self.schema_ = Schema({column: known[column] for column in self.columns_}, chain(self._table_notes, *notes))
-        if self._is_private and all(hasattr(model, "_n_steps") for model in models):
+        if self._is_private:
             note_steps(self.privacy_ledger_, models)
         return self
 
@@ -459,9 +477,10 @@ class BatchLSTMSynthesizer(TableSampling):
         models, jobs = map(list, zip(*pairs, strict=True))
         for batch, job in enumerate(jobs):
             job.batch = batch
-        outcomes = self._run(models, jobs, started)
-        self.interrupted_ = settle(outcomes, self.verbose)
-        return self._set_models([outcome.model for outcome in outcomes])
+        outcomes, interrupted = self._run(models, jobs, started)
+        self.interrupted_ = settle(outcomes, interrupted, self.verbose)
+        with self._interrupt_passed_on():
+            return self._set_models([outcome.model for outcome in outcomes])
 
     def _new_clusterer(self) -> ColumnClusterer:
         return ColumnClusterer() if self.clusterer is None else clone(self.clusterer)
@@ -475,10 +494,13 @@ class BatchLSTMSynthesizer(TableSampling):
     def _prepare(self, table: Table, root: np.random.SeedSequence) -> tuple[list, list]:
         """Fit the clusterer and all tokenizers; return the batches' models and jobs."""
         given = given_fields(self.schema, table.sample.columns)
-        self.clusterer_ = self._fit_clusterer(table.sample, root)
-        self._link(table.sample, table.kinds())
+        with stage(self.verbose, "clustering"):
+            frame = coerced_table(table.sample, table.schema)
+            self.clusterer_ = self._fit_clusterer(frame, root)
+            self._link(frame, table.kinds())
         self.epsilon_, self.delta_ = np.inf, 0.0
-        pairs = [self._new_model_and_job(batch, table, given, root) for batch in range(len(self._reading))]
+        with stage(self.verbose, "tokenising"):
+            pairs = [self._new_model_and_job(batch, table, given, root) for batch in range(len(self._reading))]
         return tuple(map(list, zip(*pairs, strict=True)))
 
     def _link(self, frame: pd.DataFrame, kinds: Mapping) -> None:
@@ -516,8 +538,9 @@ class BatchLSTMSynthesizer(TableSampling):
         """Do the same from what is public or released; say what is spent."""
         ledger = Ledger(DELTA if self.delta is None else self.delta)
         released = release(frame, self.schema, ledger, self.epsilon)
-        self.clusterer_ = cluster_privately(self._new_clusterer(), frame, released, ledger, self.epsilon)
-        self._link(frame, {column: field.kind for column, field in released.schema.items()})
+        with stage(self.verbose, "clustering"):
+            self.clusterer_ = cluster_privately(self._new_clusterer(), frame, released, ledger, self.epsilon)
+            self._link(frame, {column: field.kind for column, field in released.schema.items()})
         models = [self._new_model(frame[columns]) for columns in self._reading]
         priors = []
         for model, columns in zip(models, self._reading, strict=True):
@@ -527,10 +550,11 @@ class BatchLSTMSynthesizer(TableSampling):
         self._set_privacy(ledger, released)
         table = cell_by_cell(frame, released.schema)
         jobs = []
-        for batch, (model, plan) in enumerate(zip(models, plans, strict=True)):
-            model.epsilon_, model.delta_ = self.epsilon_, self.delta_
-            ids, seed = model.tokenizer_.encode(table[self._reading[batch]], cut=True), stream(root, "batch", batch)
-            jobs.append(Job(ids, seed, plan, batch=batch, n_context=self._n_context(batch, model)))
+        with stage(self.verbose, "tokenising"):
+            for batch, (model, plan) in enumerate(zip(models, plans, strict=True)):
+                model.epsilon_, model.delta_ = self.epsilon_, self.delta_
+                ids, seed = model.tokenizer_.encode(table[self._reading[batch]], cut=True), stream(root, "batch", batch)
+                jobs.append(Job(ids, seed, plan, batch=batch, n_context=self._n_context(batch, model)))
         return models, jobs
 
     def _new_model(self, columns: pd.DataFrame) -> LSTMTextModel:
@@ -553,14 +577,15 @@ class BatchLSTMSynthesizer(TableSampling):
         params = self._cloned_template().get_params(deep=False)
         return {name: value for name, value in params.items() if name not in ("tokenizer", "callbacks")}
 
-    def _run(self, models: list, jobs: list, started: float) -> list[Outcome]:
-        """Train models on their jobs, in parallel, watched."""
+    def _run(self, models: list, jobs: list, started: float) -> tuple[list[Outcome], bool]:
+        """Train models on their jobs, in parallel, watched; return with what becomes of them whether Ctrl-C was pressed."""
         template = self.text_model.callbacks if self.text_model is not None else None
         ends = None if self.max_time is None else started + self.max_time
         for job in jobs:
             job.callbacks = [*(template or ()), *(self.callbacks or ())]
         with supervised(self.verbose, [n_epochs(*pair) for pair in zip(models, jobs, strict=True)]) as board:
-            return run_jobs(models, jobs, board, ends, self.n_jobs)
+            outcomes = run_jobs(models, jobs, board, ends, self.n_jobs)
+        return outcomes, board.interrupted
 
     def _to_files(self) -> dict[str, bytes]:
         return synthesizer_files.to_files(self)

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ._chain import Chain, Way, conditions_of, distribution, imputed
+from ._coerce import coerced_table
 from ._generative import GenerativeModel, n_wanted, with_index_of
 from ._links import chain
 from ._random import seed_sequence, stream
@@ -273,7 +274,8 @@ class TableSampling(GenerativeModel):
         Parameters
         ----------
         X : DataFrame or ndarray, shape (n_rows, n_columns)
-            Rows of the columns of fit, those of fit or others. Cells that are there stay as they are.
+            Rows of the columns of fit, those of fit or others. Cells that are there stay as they are; those that their field
+            reads as missing, see ``coerce`` of `fields.Number`, are filled too.
         given : dict of column to value, default=None
             What is known of the cells that are missing in some columns, as in `sample`: a value, a `fields.Interval`, or a
             list of these. Cells that are there need not meet it.
@@ -295,7 +297,7 @@ class TableSampling(GenerativeModel):
         """
         check_is_fitted(self)
         check_draw(n_draws, 1.0, name="n_draws")
-        frame = check_columns(self, X, check_table(X), reset=False)
+        frame = coerced_table(check_columns(self, X, check_table(X), reset=False), self.schema_)
         self._check_any_order("impute")
         chain, root = self._chain(), seed_sequence(random_state)
         conditions = {} if given is None else conditions_of(chain, checked_conditions(given))

@@ -79,7 +79,7 @@ class TableOnDisk(Table):
     def __init__(self, source: TableSource, given: Any, min_frequency: int, seed: np.random.SeedSequence):
         self._source, survey = source, Survey(source, given, min_frequency, seed)
         self.came_as, self.sample, found = survey.sample, survey.sample, survey.schema()
-        self.schema = Schema(found, [*_index_notes(source), *found.notes])
+        self.schema = Schema(found, [*_source_notes(source), *found.notes])
 
     def kinds(self) -> dict:
         return {column: field.kind for column, field in self.schema.items()}
@@ -113,15 +113,20 @@ def table_of(X: Any, given: Any, min_frequency: int, seed: np.random.SeedSequenc
         return TableInMemory(X, given, min_frequency)
     if X.n_rows > rows_to_survey(len(X.columns)):
         return TableOnDisk(X, given, min_frequency, seed)
-    return TableInMemory(X.whole(), given, min_frequency, _index_notes(X))
+    return TableInMemory(X.whole(), given, min_frequency, _source_notes(X))
 
 
-def _index_notes(source):
-    """Return the note on an index that is none of the columns."""
-    if not source.index:
-        return []
-    reason, loss = f"its index {', '.join(source.index)} is no column", "what the index says of rows"
-    return [Note(None, "the index is dropped", reason, None, loss, source.with_index)]
+def _source_notes(source):
+    """Return the notes on an index that is none of the columns, and on codes that are read as missing."""
+    notes = []
+    if source.index:
+        reason, loss = f"its index {', '.join(source.index)} is no column", "what the index says of rows"
+        notes.append(Note(None, "the index is dropped", reason, None, loss, source.with_index))
+    for column, n_cells in source.read_as_missing.items():
+        decision = f"cells of column {column!r} that say NA are taken as missing"
+        reason, loss = "CSV has NA for that, but the others are codes of two letters", "NA as a code, such as Namibia's"
+        notes.append(Note(None, decision, reason, n_cells / source.n_rows, loss, source.with_na))
+    return notes
 
 
 def in_memory(X: Any, schema: Any = None) -> Any:

@@ -35,7 +35,7 @@ from ._sources import LineSource, opened, token_ids
 from ._text_sampling import TextSampling
 from ._training._checkpoints import Folder
 from ._training._job import Job, Outcome, grown_weights, n_epochs, settle, train
-from ._training._progress import supervised
+from ._training._progress import stage, supervised
 from ._training._watch import Watch
 from ._validation import Container, check_columns, check_table, warn
 from .privacy._ledger import Ledger
@@ -129,7 +129,8 @@ class LSTMTextModel(TextSampling):
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the held-out rows, the order of rows and dropout.
     verbose : int, default=0
-        1 shows a progress bar over the epochs, and one while sampling if that takes more than a few seconds.
+        1 shows the stage of fit and a progress bar over the epochs, and one while sampling if that takes more than a few
+        seconds.
 
     Attributes
     ----------
@@ -156,7 +157,7 @@ class LSTMTextModel(TextSampling):
         The copies of Keras' callbacks that were used, with what they have noted, free of the network and of whatever cannot
         be pickled.
     interrupted_ : bool
-        Whether Ctrl-C ended fit before it was done.
+        Whether Ctrl-C ended fit before it was done, which raised KeyboardInterrupt: see `history_` for how far it came.
     n_features_in_ : int
         Number of columns, of a table.
     feature_names_in_ : ndarray of str
@@ -261,6 +262,9 @@ class LSTMTextModel(TextSampling):
             If a parameter, a column or a line is not what it may be.
         OSError
             If a file is not there or cannot be read, or there is no room for temporary files.
+        KeyboardInterrupt
+            If Ctrl-C ended it. After the first epoch, what was learned is kept: the model is fitted, and `interrupted_` is
+            True. Before, it is what it was before.
         """
         return self._fit_or_go_on(X, self.warm_start)
 
@@ -286,6 +290,8 @@ class LSTMTextModel(TextSampling):
             As `fit`, and if X holds what there is no room for.
         RuntimeError
             If the model is private, or was loaded from a checkpoint_dir.
+        KeyboardInterrupt
+            If Ctrl-C ended it. Where the pass was over, it is kept; otherwise the model is as it was.
         """
         return self._fit_or_go_on(X, True, one_pass=True)
 
@@ -300,9 +306,10 @@ class LSTMTextModel(TextSampling):
                 return self._go_on(X, started, one_pass)
         with self._refitted(), opened(X) as X:
             self._fit(X, started, one_pass)
-        if isinstance(self.tokenizer_, TableTokenizer):
-            tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
-        self._tell_cut()
+        with self._interrupt_passed_on():
+            if isinstance(self.tokenizer_, TableTokenizer):
+                tell(self.tokenizer_.schema_.notes, "tokenizer_.schema_.notes")
+            self._tell_cut()
         return self
 
     def _tell_cut(self, lines: Any = None) -> None:
@@ -326,11 +333,12 @@ class LSTMTextModel(TextSampling):
     def _new_job(self, X: Any, folder: Folder | None) -> Job:
         """Fit the tokenizer; return what to train on, which is written down where there is a folder."""
         seed = seed_sequence(self.random_state)
-        if self._is_private:
-            ids, plan = self._fit_privately(X)
-        else:
-            self._fit_tokenizer(lambda tokenizer: tokenizer.fit(X))
-            ids, plan = token_ids(self.tokenizer_, X), None
+        with stage(self.verbose, "tokenising"):
+            if self._is_private:
+                ids, plan = self._fit_privately(X)
+            else:
+                self._fit_tokenizer(lambda tokenizer: tokenizer.fit(X))
+                ids, plan = token_ids(self.tokenizer_, X), None
         job = Job(ids, seed, plan, folder)
         if folder is not None:
             model_files.begin(self, job)
@@ -341,7 +349,8 @@ class LSTMTextModel(TextSampling):
         refuse_more_training(self, "partial_fit" if one_pass else "warm_start")
         grown, job = self._further_job(X, seed_sequence(self.random_state), one_pass)
         grown._run(job, started)
-        vars(self).update(vars(grown))
+        with self._interrupt_passed_on():
+            vars(self).update(vars(grown))
         return self
 
     def _further_job(self, X: Any, seed: np.random.SeedSequence, one_pass: bool) -> "tuple[LSTMTextModel, Job]":
@@ -365,13 +374,13 @@ class LSTMTextModel(TextSampling):
             watch = Watch(board, 0, ends).begin(None)
             try:
                 self.interrupted_ = False
-                train(self, job, watch)
+                learned = train(self, job, watch)
             except BaseException:
-                self.__dict__.pop("_weights", None)
+                vars(self).pop("_weights", None)
                 raise
-        self.interrupted_ = settle([Outcome(self, None, watch.asked)], self.verbose)
         if job.plan is not None:
             note_steps(self.privacy_ledger_, [self])
+        self.interrupted_ = settle([Outcome(self, None, learned)], board.interrupted, self.verbose)
         return self
 
     @property

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ._formats import distinct_texts, find_date_format, parse_dates, write_dates
+from ._formats import digits_of_dates, distinct_texts, find_date_format, parse_dates, write_dates
 from ._plain import ZONE
 from ._values import NANOSECONDS, column_of
 
+WRITTEN = "dates written as "
 MOMENTS = [datetime(year, month, 1, tzinfo=UTC) for year in (1950, 1985, 2020) for month in (1, 7)]
 
 
@@ -91,29 +92,15 @@ def stamp_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarra
 
 def _read_texts(values, missing, field, column):
     """Return the moments that strings, or whole numbers, in the format of a field stand for."""
-    expected = f"dates written as {field.format}"
+    expected = WRITTEN + field.format
     texts, is_float = values.astype(object), types.is_float_dtype(values.dtype)
     if types.is_integer_dtype(values.dtype) or (is_float and (values.dropna() % 1 == 0).all()):
-        width = len(write_dates(pd.Series([pd.Timestamp("2021-10-10 10:10:10")]), field.format)[0])
-        texts = texts.where(missing, values.astype("Int64").astype(str).str.zfill(width))  # as numbers begin with no zero
+        texts = digits_of_dates(values, field.format)
     elif types.infer_dtype(values, skipna=True) != "string":
         _refuse(values, ~missing & ~values.map(lambda cell: isinstance(cell, str)).to_numpy(bool), column, expected)
-    if re.search("%[zZ]", field.format):
-        _refuse_offset(texts, field, column)
     stamps = parse_dates(texts, field.format)
     _refuse(values, stamps.isna().to_numpy() & ~missing, column, expected)
     return stamps
-
-
-def _refuse_offset(texts, field, column):
-    """Refuse a format that reads an offset, with one in which it is written out, if there is one."""
-    found = find_date_format(distinct_texts(texts))
-    if found is not None and found.fits.all():
-        remedy = f"write it out, as in schema={{{column!r}: fields.Datetime(format={found.format!r})}}"
-    else:
-        whole = f"X[{column!r}] = pd.to_datetime(X[{column!r}], format={field.format!r}, utc=True)"
-        remedy = f"convert the column, and leave the format out, with {whole} and schema={{{column!r}: fields.Datetime()}}"
-    raise ValueError(f"column {column!r}: the format {field.format!r} reads an offset (%z), which is not kept; {remedy}")
 
 
 def duration_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.ndarray]:
@@ -130,8 +117,9 @@ def duration_units(values: pd.Series, field, column) -> tuple[np.ndarray, np.nda
 def _refuse(values, bad, column, expected):
     if bad.any():
         example = values[bad].tolist()[0]
+        remedy = "remove it" + (", read it as missing with coerce=True in its field" if expected.startswith(WRITTEN) else "")
         raise ValueError(
-            f"column {column!r}: expected {expected}, got {example!r:.99}; remove it, or give the column another field with "
+            f"column {column!r}: expected {expected}, got {example!r:.99}; {remedy}, or give the column another field with "
             f"schema={{{column!r}: {other_field(values)}}}"
         )
 

@@ -117,7 +117,9 @@ def _check_names(columns: pd.Index, name: str) -> None:
 
 
 def _is_missing(label: Any) -> bool:
-    return any(map(_is_missing, label)) if isinstance(label, tuple) else bool(pd.isna(label))
+    if isinstance(label, tuple):  # in which None, unlike nan, is found again
+        return any(_is_missing(part) for part in label if part is not None)
+    return bool(pd.isna(label))
 
 
 def _is_writable(label: Any) -> bool:

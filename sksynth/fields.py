@@ -189,6 +189,9 @@ class Number(Field):
     precision : int or "continuous", optional
         Number of decimal places; "continuous" for floats that no number of decimals (up to 12) tells apart. None: the
         smallest number of places at which the data is exact. Of durations: "D", "h", "min", "s", "ms", "us" or "ns".
+    coerce : bool, default=False
+        Whether cells of strings or objects that are no numbers, such as ``"n/a"``, are read as missing, and those that are
+        numbers as text, such as ``"12"``, as numbers; else they are an error. `infer_schema` sets it.
     nullable, dtype, n_folded
         See `Field`. A timedelta column is a Number whose bounds are Timedeltas.
 
@@ -203,6 +206,7 @@ class Number(Field):
     high: float | None = None
     _: KW_ONLY
     precision: int | str | None = None
+    coerce: bool = False
 
     def __post_init__(self):
         _check_bounds(self, self._as_bound)
@@ -270,6 +274,9 @@ class Datetime(Field):
         ``"%Y%m%d"``. None: the data's.
     tz : str, optional
         The time zone of a column that has one.
+    coerce : bool, default=False
+        Whether cells that are not written in `format`, such as ``""`` or ``"0000-00-00"``, are read as missing; else they are
+        an error. `infer_schema` sets it.
     nullable, dtype, n_folded
         See `Field`.
 
@@ -286,6 +293,7 @@ class Datetime(Field):
     resolution: str | None = None
     format: str | None = None
     tz: str | None = None
+    coerce: bool = False
 
     def __post_init__(self):
         _check_bounds(self, lambda name, value: pd.Timestamp(value))
@@ -294,7 +302,7 @@ class Datetime(Field):
         if self.format is not None and ("%z" in self.format or "%Z" in self.format):
             raise ValueError(
                 f"Datetime: format must have no offset that differs between cells, got {self.format!r}; write the offset that "
-                "all cells have, such as Z or +0100, as it is, or convert the column with pandas.to_datetime(..., utc=True)"
+                "all cells have, such as Z or +0100, as it is, or convert the column by pandas.to_datetime with utc=True"
             )
         if self.tz is not None and not is_zone(self.tz):
             raise ValueError(f"Datetime: tz must be the name of a time zone such as 'Europe/Berlin', got {self.tz!r}")
@@ -400,7 +408,7 @@ KINDS = {cls.kind: cls for cls in (Category, Number, Boolean, Datetime, Text, Id
 
 _SCALARS = (str, int, float, bool, pd.Timestamp, pd.Timedelta)
 _TYPES = {  # what the attributes of fields may be in JSON, or null
-    **dict.fromkeys(("nullable", "ordered", "extensible"), (bool,)),
+    **dict.fromkeys(("nullable", "ordered", "extensible", "coerce"), (bool,)),
     **dict.fromkeys(("dtype", "resolution", "format", "tz", "alphabet", "pattern"), (str,)),
     **dict.fromkeys(("n_folded", "n_folded_values", "n_folded_most", "max_length"), (int,)),
     **dict.fromkeys(("low", "high", "other"), _SCALARS),

@@ -1,6 +1,7 @@
 """Estimators that many tests look at, fitted once: tiny networks, because every new shape of table costs a compilation."""
 
 import os
+import signal
 
 # TensorFlow, BLAS and boosting keep to one thread: where workers of pytest share the cores, more mostly wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -73,6 +74,14 @@ def small():
 def fitted_small(small, synthesizer):
     """Return a synthesizer that was fitted on `small` in two batches; not to be changed."""
     return synthesizer(clusterer=ColumnClusterer(batches=[["count", "colour"], ["flag"]])).fit(small)
+
+
+@pytest.fixture
+def sigint():
+    """Have Ctrl-C raise KeyboardInterrupt, also where tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

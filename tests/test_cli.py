@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from pandas.testing import assert_frame_equal
 
 from sksynth import BatchLSTMSynthesizer, __version__
+from sksynth._training._watch import Gauge, Watch
 from sksynth.cli import _commands, main
 from sksynth.cli._errors import Program
 from sksynth.cli._given import parse_given
@@ -481,12 +482,54 @@ def test_a_fit_that_is_interrupted_leaves_its_model(run, small, fitted_small, mo
     small.to_csv("real.csv", index=False)
 
     def interrupted(self, X):
-        vars(self).update(vars(fitted_small), interrupted_=True)
-        return self
+        vars(self).update(vars(fitted_small), interrupted_=True, checkpoint_dir=self.checkpoint_dir)
+        raise KeyboardInterrupt("the fit was interrupted")
 
     monkeypatch.setattr(BatchLSTMSynthesizer, "fit", interrupted)
-    assert 130 == run("fit", "real.csv", "-o", "model").exit_code
+    done = run("fit", "real.csv", "-o", "model", "--checkpoint-dir", "kept")
+    assert 130 == done.exit_code
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sksynth: interrupted; wrote model: a model of 3 columns")
+    assert line.endswith("; the same command with another --output goes on from kept")
     assert BatchLSTMSynthesizer.load("model").sample(3).shape == (3, 3)
+
+
+def press(monkeypatch, owner, method):
+    """Have Ctrl-C pressed when a method is called for the first time."""
+    own, calls = getattr(owner, method), []
+
+    def pressed(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return own(*args)
+
+    monkeypatch.setattr(owner, method, pressed)
+
+
+@pytest.mark.usefixtures("sigint")
+def test_a_fit_goes_on_after_ctrl_c(run, small, monkeypatch):
+    """Ctrl-C before an epoch is over writes no model, later one of what was learned; the command that is named goes on."""
+    small.to_csv("real.csv", index=False)
+    how = ["fit", "real.csv", "--epochs", 3, "--seed", 0, "--checkpoint-dir", "kept"]
+    done = run(*how[:-2], "-o", "whole")
+    assert 0 == done.exit_code, done.stderr
+    with monkeypatch.context() as patch:
+        press(patch, Watch, "begin")
+        done = run(*how, "-o", "first")
+    assert (130, False) == (done.exit_code, os.path.exists("first"))
+    assert done.stderr.startswith("sksynth: interrupted before every batch had trained for an epoch: first is not")
+    assert done.stderr.endswith("the same command goes on from kept\n")
+
+    with monkeypatch.context() as patch:
+        press(patch, Gauge, "tell")
+        done = run(*how, "-o", "first")
+    assert (130, True) == (done.exit_code, os.path.exists("first"))
+    assert "interrupted; wrote first" in done.stderr and "with another --output goes on from kept" in done.stderr
+
+    assert 0 == run(*how, "-o", "second").exit_code
+    samples = [BatchLSTMSynthesizer.load(name).sample(50, random_state=0) for name in ("whole", "second")]
+    assert_frame_equal(*samples)
 
 
 def started(*args, cwd, **how):

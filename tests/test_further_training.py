@@ -1,6 +1,7 @@
 """Promises about training a fitted model further, or a batch of it anew: what changes, what is refused, what stays."""
 
 import pickle
+import signal
 from copy import deepcopy
 
 import joblib
@@ -226,12 +227,12 @@ def test_a_model_of_its_own_loses_nothing(fitted_model):
     assert [0, 1] == further.history_["epoch"].tolist()
 
 
-def test_interrupted_further_training_keeps_what_it_has(fitted, monkeypatch):
+def test_interrupted_further_training_keeps_what_it_has(fitted, sigint):
     """Where further training is interrupted in the first batch, the second is as it was, and reads what is new nonetheless."""
-    monkeypatch.setattr("sksynth._training._watch.Board.asked_to_stop", lambda board: float(board.read()[0, 0] > 0))
-    later = rows(64, 1).assign(colour="green")
-    with pytest.warns(UserWarning, match="the fit was interrupted"):
-        further = deepcopy(fitted).partial_fit(later)
+    later, further = rows(64, 1).assign(colour="green"), deepcopy(fitted)
+    further.set_params(callbacks=[lambda state: signal.raise_signal(signal.SIGINT) if state.batch == 0 else None])
+    with pytest.raises(KeyboardInterrupt, match="what was learned is kept"):
+        further.partial_fit(later)
 
     assert further.interrupted_ is True
     assert {0: 2, 1: 1} == further.history_.groupby("batch").size().to_dict()

@@ -153,13 +153,13 @@ def test_what_only_looks_like_something_is_noted(look):
         assert low <= found["x"].low < low + (high - low) / 3 and high - (high - low) / 3 < found["x"].high <= high
 
 
-@pytest.mark.parametrize("odd", ["", "n/a", "00.00.0000", "2021-02-03", "5.6.2021 "])
-def test_dates_with_odd_cells_among_them_are_noted(odd):
-    """Of a column of which most cells are dates, a note names an odd cell, and the line that reads all that are dates."""
+@pytest.mark.parametrize("odd", ["2021-02-03", "5.6.2021 at 9"])
+def test_many_odd_cells_among_dates_are_noted(odd):
+    """Of a column of which too few cells are dates, a note names an odd cell, and the line that reads all that are dates."""
     table = pd.DataFrame({"x": in_format(DAYS, "%d.%m.%Y")})
-    table.loc[RNG.choice(len(table), 12, replace=False), "x"] = odd
-    (note,) = infer(table["x"])[1]
-    assert f"such as {odd!r}" in note.reason and note.share == pytest.approx(0.97)
+    table.loc[RNG.choice(len(table), 80, replace=False), "x"] = odd
+    field, (note,) = infer(table["x"], min_frequency=100)
+    assert field.kind == "text" and f"such as {odd!r}" in note.reason and note.share == pytest.approx(0.8)
     scope = {"X": table.copy(), "pd": pd}
     exec(note.remedy, scope)
     wanted = DAYS.where(table["x"] != odd, pd.to_datetime(odd, format="%Y-%m-%d", errors="coerce"))
@@ -183,11 +183,11 @@ def test_what_pandas_cannot_read_as_dates_does_not_look_like_dates(values):
 
 
 @pytest.mark.parametrize("word", ["unknown", "", "-"])
-def test_numbers_with_words_among_them_are_noted(word):
-    """Of numbers with words among them that are too many for categories, a note has the line that makes numbers of them."""
-    table = pd.DataFrame({"x": pd.Series(RNG.integers(0, 5000, 500), dtype=object).where(np.arange(500) % 25 > 0, word)})
-    notes = infer(table["x"])[1]
-    assert f"such as {word!r}" in notes[0].reason and notes[0].share == pytest.approx(0.96)
+def test_many_words_among_numbers_are_noted(word):
+    """Of numbers with many words among them, which are categories, a note has the line that makes numbers of them."""
+    table = pd.DataFrame({"x": pd.Series(RNG.integers(0, 5000, 500), dtype=object).where(np.arange(500) % 5 > 0, word)})
+    field, notes = infer(table["x"])
+    assert field.kind == "category" and f"such as {word!r}" in notes[0].reason and notes[0].share == pytest.approx(0.8)
     found = remedied(notes[0], table)
     assert (found["x"].kind, found["x"].nullable) == ("number", True)
 
@@ -243,14 +243,6 @@ def test_a_key_that_missing_cells_made_floats_of_is_a_key():
     keys = pd.Series(np.arange(200.0)).mask(np.arange(200) % 50 == 3)
     assert infer(keys)[0].kind == "identifier"
     assert infer(np.arange(200.0))[0].kind == "number"
-
-
-def test_whole_numbers_that_are_mostly_dates_are_noted():
-    """Where zeros stand among whole numbers that are dates, a note has the line that makes dates of them."""
-    table = pd.DataFrame({"x": DAYS.dt.strftime("%Y%m%d").astype(int).where(np.arange(len(DAYS)) % 20 > 0, 0)})
-    (note,) = infer(table["x"], min_frequency=1)[1]
-    found = remedied(note, table)["x"]
-    assert (found.kind, found.nullable) == ("datetime", True)
 
 
 def test_formats_with_flags_go_through_json():

@@ -245,13 +245,17 @@ def test_fits_that_are_killed_twenty_times_end_as_one_that_is_not(whole, run, tm
 @posix
 @linux
 @pytest.mark.distributed
-def test_workers_whose_parent_has_died_stop(run, tmp_path):
-    """Orphaned workers end at their next call, take up none of the batches that wait, and hold no lock."""
+def test_workers_whose_parent_has_died_stop(run, tmp_path, tmp_path_factory, monkeypatch):
+    """Orphaned workers end at their next call, take up none of the batches that wait, hold no lock, and leave no file."""
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
     script = run("fit(sys.argv[1], 2, ENDLESS)", tmp_path)
     assert script.until(lambda: n_rows(tmp_path, 0) and n_rows(tmp_path, 1))
+    assert list(temporary.glob("sksynth-*"))
     assert script.kill()
     wait_for_orphans([script])
 
+    assert not list(temporary.glob("sksynth-*"))
     assert n_rows(tmp_path, 2) == n_rows(tmp_path, 3) == 0
     for batch in range(4):
         with Folder(tmp_path).batch(batch).locked():

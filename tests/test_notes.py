@@ -162,6 +162,21 @@ def test_independent_rows_are_not_noted():
     assert not infer_schema(table).notes
 
 
+def test_sequences_are_looked_for_column_by_column(monkeypatch):
+    """The values of a column are counted a few times at most, however many other columns there are."""
+    counted, count = [], np.bincount
+    monkeypatch.setattr(np, "bincount", lambda *args, **named: counted.append(1) or count(*args, **named))
+    rng = np.random.default_rng(0)
+    n_counted = []
+    for n_columns in (10, 40):
+        counted.clear()
+        infer_schema(pd.DataFrame({f"c{i}": rng.integers(0, 5, 40) for i in range(n_columns)}))
+        n_counted.append(len(counted))
+
+    assert 0 < n_counted[0]
+    assert 4 * n_counted[0] == n_counted[1]
+
+
 @pytest.mark.parametrize("kind", ["category", "labelled", "number"])
 def test_what_folds_of_many_rows_is_noted(kind):
     """Values that a field does not hold are noted from more than 5 % of the rows on, with their share."""

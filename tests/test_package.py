@@ -15,8 +15,8 @@ HEAVY = {"pyarrow", "tensorflow", "keras", "pandas", "sklearn", "scipy", "numpy"
 
 # The package's rooms, and from which others each may import. Every module stands here: a new one has to find its place.
 FLOOR = {
-    "_formats", "_grammar", "_interval", "_memory_map", "_notes", "_plain", "_random", "_remedies", "_sampling", "_sources",
-    "_state", "_times", "_validation", "_values",
+    "_coerce", "_formats", "_grammar", "_interval", "_memory_map", "_notes", "_plain", "_random", "_remedies", "_sampling",
+    "_sources", "_state", "_times", "_validation", "_values",
 }  # fmt: skip
 PARTS = {"_association": "_clusterer"} | dict.fromkeys(
     ("_admit", "_complete", "_doubts", "_guess", "_guess_numbers", "_infer", "_pattern"), "fields"

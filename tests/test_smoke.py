@@ -177,6 +177,6 @@ print("fine:", np.isfinite(model.history_["loss"]).all())
 
 def test_where_tensorflow_runs_already_a_fit_goes_on():
     """A process whose own code has started TensorFlow can fit."""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", STARTED], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", STARTED], capture_output=True, text=True, timeout=900)
 
     assert "fine: True" in done.stdout, done.stderr

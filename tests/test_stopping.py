@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -190,26 +191,49 @@ def test_threads_of_a_fit_that_is_over_stop():
     assert INTERRUPTED == watch.asked
 
 
+def test_a_board_is_a_file_only_for_other_processes(tmp_path, monkeypatch):
+    """What batches tell each other is in memory until a worker is sent it; then both sides see the same, and no file stays."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt), shared_board(2) as board:
+        board.write(0, 2, 1, 3, 0.5)
+        assert not list(tmp_path.iterdir())
+        one, other = (pickle.loads(pickle.dumps(board)) for _ in range(2))
+        assert len(list(tmp_path.iterdir())) == 1
+        assert not other.asked_to_stop()
+        one.write(1, 2, 2, 3, 0.25)
+        board.ask_to_stop(INTERRUPTED)
+        assert [[2, 1, 3, 0.5], [2, 2, 3, 0.25]] == board.read().tolist() == other.read().tolist()
+        assert INTERRUPTED == one.asked_to_stop() == other.asked_to_stop() == board.asked_to_stop()
+        raise KeyboardInterrupt
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fit_in_one_process_makes_no_temporary_file(make, table, tmp_path, monkeypatch):
+    """Neither while nor after it trains, not even where the batches show bars of their own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen = []
+    callbacks = [lambda state: seen.append(list(tmp_path.iterdir()))]
+    make({"epochs": 1, "verbose": 1}, verbose=1, callbacks=callbacks).fit(table)
+
+    assert [[]] * 3 == seen
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture
-def interrupt():
+def interrupt(sigint):
     """Return a function that makes a callable, which sends Ctrl-C to this process in the first epoch of a batch."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # also where tests run in the background
-
-    def interrupt(batch):
-        return lambda state: signal.raise_signal(signal.SIGINT) if (state.batch, state.epoch) == (batch, 0) else None
-
-    yield interrupt
-    signal.signal(signal.SIGINT, before)
+    return lambda batch: lambda state: signal.raise_signal(signal.SIGINT) if (state.batch, state.epoch) == (batch, 0) else None
 
 
 def test_interrupted_after_all_batches_have_trained(make, table, interrupt):
-    """Ctrl-C in the last batch ends the fit with what there is, a warning and interrupted_; the next fit is as ever."""
+    """Ctrl-C in the last batch is a KeyboardInterrupt that leaves the synthesizer fitted with what there is."""
     fitted = make(callbacks=[lambda state: state.stop() if state.batch < 2 else None, interrupt(2)])
-    with pytest.warns(UserWarning, match="the fit was interrupted: models are as good as they were then") as caught:
+    with pytest.raises(KeyboardInterrupt, match="what was learned is kept: this estimator is fitted"):
         fitted.fit(table)
 
-    assert __file__ == caught[0].filename
     assert fitted.interrupted_ is True
+    assert "interrupt" == fitted.history_["ended"].iloc[-1]
     assert ENDLESS > n_epochs(fitted)[2] > 0
     assert (10, 6) == fitted.sample(10).shape
     assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
@@ -217,9 +241,9 @@ def test_interrupted_after_all_batches_have_trained(make, table, interrupt):
 
 
 def test_interrupted_before_all_batches_have_trained(make, table, interrupt, tmp_path):
-    """Ctrl-C in the second of three batches ends the fit with KeyboardInterrupt; history and checkpoints are there."""
+    """Ctrl-C in the second of three batches leaves a synthesizer unfitted; history and checkpoints are there, to go on."""
     stopped = make({"epochs": 3}, callbacks=[interrupt(1)], checkpoint_dir=tmp_path)
-    with pytest.raises(KeyboardInterrupt, match=r"before every batch had trained; .* is in history_"):
+    with pytest.raises(KeyboardInterrupt, match="before every batch had trained for an epoch"):
         stopped.fit(table)
 
     assert 3 == n_epochs(stopped)[0]
@@ -249,9 +273,9 @@ def test_a_second_interruption_raises_at_once(make, table):
 
 
 def test_a_model_of_its_own_is_interrupted(table, interrupt):
-    """A model that is fitted alone keeps, at Ctrl-C, what it has learned, with a warning and interrupted_."""
+    """A model that is fitted alone keeps, at Ctrl-C, what it has learned, and passes the KeyboardInterrupt on."""
     model = LSTMTextModel(rnn_units=4, embedding_dim=4, batch_size=32, epochs=ENDLESS, callbacks=[interrupt(0)])
-    with pytest.warns(UserWarning, match="the fit was interrupted"):
+    with pytest.raises(KeyboardInterrupt, match="what was learned is kept"):
         model.fit(table[["a", "b"]])
 
     assert model.interrupted_ is True
@@ -263,7 +287,7 @@ def test_private_training_that_is_interrupted_costs_what_was_planned(table, inte
     model = LSTMTextModel(
         rnn_units=4, embedding_dim=4, batch_size=16, epochs=50, noise_multiplier=1.0, delta=1e-4, callbacks=[interrupt(0)]
     )
-    with pytest.warns(UserWarning, match="the fit was interrupted"):
+    with pytest.raises(KeyboardInterrupt, match="what was learned is kept"):
         model.fit(["ab", "ba"] * 32)
     (training,) = [row for row in model.privacy_ledger_["parameters"] if "steps_planned" in row]
 
@@ -275,7 +299,7 @@ def test_private_training_that_is_interrupted_costs_what_was_planned(table, inte
 # Ctrl-C as a terminal sends it: to all processes of the fit, workers included
 
 SCRIPT = """
-import json, os, signal, sys, time, warnings
+import json, os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import joblib, numpy as np, pandas as pd
 from sksynth import BatchLSTMSynthesizer, ColumnClusterer, LSTMTextModel
@@ -298,15 +322,14 @@ model = LSTMTextModel(embedding_dim=4, rnn_units=4, epochs=100_000, batch_size=3
 clusterer = ColumnClusterer(batches=[["a", "b"], ["c", "d"]])
 fitted = BatchLSTMSynthesizer(clusterer, model, callbacks=[tell], linked=False, n_jobs=n_jobs, random_state=0)
 say("begin")
-with warnings.catch_warnings(record=True) as caught, joblib.parallel_config(backend):
-    warnings.simplefilter("always")
+with joblib.parallel_config(backend):
     try:
         fitted.fit(table)
-        raised = None
+        raised = message = None
     except BaseException as error:
-        raised = type(error).__name__
+        raised, message = type(error).__name__, str(error)
 said = {
-    "raised": raised, "interrupted": getattr(fitted, "interrupted_", None), "warned": [str(w.message) for w in caught],
+    "raised": raised, "message": message, "interrupted": getattr(fitted, "interrupted_", None),
     "epochs": fitted.history_.groupby("batch").size().tolist(),
     "rows": len(fitted.sample(5)) if hasattr(fitted, "models_") else 0,
 }
@@ -402,12 +425,12 @@ def with_signals(function):
     ids=["workers", "threads", "one of two workers is idle"],
 )
 def test_ctrl_c_ends_a_fit_with_what_it_has(backend, deed):
-    """Ctrl-C after all batches have trained makes fit return in time, whatever workers do: they ignore the signal itself."""
+    """Ctrl-C after all batches have trained leaves a fitted synthesizer in time: workers ignore the signal itself."""
     awaited = {"epoch 0 0" if deed == "stop batch 0" else "epoch 0 1", "epoch 1 1"}
     fit = Interrupted(2, backend, deed, awaited, wait=0.5)
 
-    assert (None, True, 5) == (fit.end["raised"], fit.end["interrupted"], fit.end["rows"])
-    assert 1 == len([message for message in fit.end["warned"] if "the fit was interrupted" in message])
+    assert ("KeyboardInterrupt", True, 5) == (fit.end["raised"], fit.end["interrupted"], fit.end["rows"])
+    assert "what was learned is kept" in fit.end["message"]
     assert fit.seconds < SLACK
     assert 2 == len(fit.end["epochs"])
     assert fit.workers_end()

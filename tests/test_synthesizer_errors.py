@@ -220,7 +220,7 @@ print(answers.get(timeout=120))
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads of a process are listed on Linux alone")
 def test_a_fork_of_a_process_in_which_others_started_tensorflow_is_refused():
     """Where the user's own code started TensorFlow before the fork, fit says so in the child instead of hanging."""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=900)
 
     assert "is a fork" in done.stdout, done.stderr
 
@@ -260,7 +260,7 @@ print("fork of a fork:", of_fork(lambda: print("its fork:", of_fork())))
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads of a process are listed on Linux alone")
 def test_only_forks_of_a_process_with_tensorflow_are_refused():
     """What is refused is a fork that comes after TensorFlow was started, and neither where it was started nor other forks."""
-    done = subprocess.run([sys.executable, "-u", "-W", "ignore", "-c", FORKS], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([sys.executable, "-u", "-W", "ignore", "-c", FORKS], capture_output=True, text=True, timeout=900)
 
     assert done.stdout.splitlines() == [
         "starts it in the fork: fine",

@@ -490,6 +490,32 @@ def test_codes_keep_their_plus(tmp_path, codes):
     assert codes == found.astype(object).where(found.notna(), "").tolist()
 
 
+@pytest.mark.parametrize("mark", [",", ";"])
+@pytest.mark.parametrize("n_files", [1, 2])
+def test_a_code_that_is_read_as_missing_is_noted(few, tmp_path, mark, n_files):
+    """NA among codes of two letters has a note, whose line keeps it, and nothing else is read in another way by that line."""
+    rows = [f"{land}{mark}0{place % 7}{mark}{place}" for place, land in enumerate(["NA", "DE", "FR", "", "NA", "UK"] * 60)]
+    for number in range(n_files):
+        (tmp_path / f"{number}.csv").write_text("\n".join([mark.join(["land", "zip", "n"]), *rows]))
+    notes = [note for note in schema_before_fit(tmp_path, None, 5, 0).notes if "NA" in note.decision]
+    assert ["cells of column 'land' that say NA are taken as missing"] == [note.decision for note in notes]
+    assert notes[0].share == pytest.approx(1 / 3)
+    scope = {"pd": pd}
+    exec(notes[0].remedy, scope)
+    with opened_table(tmp_path) as table:
+        kept, whole = scope["X"], table.whole()
+    assert_frame_equal(kept[["zip", "n"]], whole[["zip", "n"]])
+    assert (kept["land"] == "NA").sum() == 120 * n_files and kept["land"].isna().sum() == 60 * n_files
+    assert (whole["land"].isna() == (kept["land"].isna() | (kept["land"] == "NA"))).all()
+
+
+@pytest.mark.parametrize("cells", [["NA", "oak", "elm"], ["NA", "1", "2"], ["", "DE", "FR"], ["N/A", "DE", "FR"]])
+def test_what_is_missing_has_no_note(tmp_path, cells):
+    """NA is missing where other cells are words or numbers; so is what is no code."""
+    (tmp_path / "x.csv").write_text("\n".join(["a,n", *(f"{cell},{n % 5}" for n, cell in enumerate(cells * 30))]))
+    assert "say NA" not in str(schema_before_fit(tmp_path / "x.csv", None, 5).notes)
+
+
 @pytest.mark.parametrize("numbers", [["+10", "-7"], ["+1.5", "2"], ["10", "-07"], ["0.5", "1.25"], ["0", "10"], ["0", "1.0"]])
 def test_numbers_stay_numbers(tmp_path, numbers):
     """What begins with zero but is no code is a number."""
@@ -529,9 +555,10 @@ def test_other_encodings_are_named(tmp_path, encoding, content):
 )
 def test_other_formats_are_named(tmp_path, content, name, remedy):
     """What is called CSV, but is in another format, is refused as what it is; the name that is proposed for gzip works."""
-    (tmp_path / "x.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=f"x.csv is no CSV: .* the format of {name} does; .*{remedy}"):
-        tiny().fit(tmp_path / "x.csv")
+    for path in (tmp_path / "x.csv", tmp_path / "x.tsv"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"x\.[ct]sv is no CSV: .* the format of {name} does; .*{remedy}"):
+            tiny().fit(path)
     if name == "gzip":
         (tmp_path / "x.csv").rename(tmp_path / "x.csv.gz")
         with opened_table(tmp_path / "x.csv.gz") as table:

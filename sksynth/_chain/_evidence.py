@@ -309,8 +309,8 @@ def _read_frame(chain, frame):
         more = f"; and {len(shown) - SHOWN} more columns" if len(shown) > SHOWN else ""
         warn(
             f"given holds rare or extreme cells, which were not learned ({'; '.join(shown[:SHOWN])}{more}): the other columns "
-            "are drawn as if these were the nearest number or date, or some rare value; leave such rows out, or fit with "
-            "min_frequency=1"
+            "are drawn as if these were the nearest number or date, some rare value, or missing; leave such rows out, or fit "
+            "with min_frequency=1"
         )
     return tokens, pd.concat([cells for _, cells, _ in parts], axis=1)
 

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from .._coerce import coerced
 from .._formats import parse_dates
 from .._validation import is_plain
+from .._values import nullable_dtype
 
 FIRST, LAST = "-100000-01-01", "100000-12-31"  # dates that can be computed with
 ZONED = "0001-01-03", "9999-12-29"  # those whose clock can be told
@@ -74,6 +76,8 @@ def _read_column(values, field):
         return _read_levels(values, field)
     if types.is_datetime64_any_dtype(dtype):
         return _within_reach(values)
+    if kind == "datetime" and field.coerce and types.is_numeric_dtype(dtype):
+        return coerced(values.astype(nullable_dtype(str(dtype))), field)  # of one dtype, whatever the cells are
     return _finite(values, field) if types.is_float_dtype(dtype) else values
 
 

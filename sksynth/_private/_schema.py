@@ -118,7 +118,8 @@ def complete_publicly(field: Field, dtype: Any, column: Hashable) -> Field:
         field = field.replace(precision=0 if whole else "continuous")
     if field.kind == "text" and field.alphabet is None:
         field = field.replace(alphabet=PRINTABLE)
-    nullable = holds_missing(dtype) if field.nullable is None else field.nullable
+    can_miss = holds_missing(dtype) or getattr(field, "coerce", False)
+    nullable = can_miss if field.nullable is None else field.nullable
     field = field.replace(nullable=nullable, n_folded=0)
     if field.kind == "number" and types.is_object_dtype(dtype) and field.precision != 0:  # an empty column tells of no floats
         found = infer_field(pd.Series([], dtype=float), column, field, 1)[0]

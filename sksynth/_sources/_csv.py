@@ -21,6 +21,9 @@ __all__ = ["CSVTable"]
 
 CHANGED = r"\+\d+|0\d+"  # a number that would lose its plus or its zeros
 CODE = r"\+?\d+"
+USUAL = {"sep": ",", "decimal": "."}
+LETTERS = r"[A-Z]{2}"  # of countries and states, one of which is NA
+MOST, LOOKED_AT = 0.9, 1_000  # share of the cells that are such codes where a column is of them, and cells of a chunk to tell
 
 
 class CSVTable(TableSource):
@@ -73,7 +76,7 @@ class CSVTable(TableSource):
         """Read all rows for their number and the dtypes of the columns."""
         dtypes, n_missing, self.n_rows = dict.fromkeys(columns), dict.fromkeys(columns, 0), 0
         texts = set(columns if self._texts is None else self._texts) & set(columns)
-        whole = set(columns) - texts
+        whole, letters = set(columns) - texts, set(columns if self._texts is not None else ())
         for frame in self._all_frames(columns, dict.fromkeys(texts, STRINGS)):
             self.n_rows += len(frame)
             for column, values in frame.items():
@@ -83,9 +86,33 @@ class CSVTable(TableSource):
                 dtypes[column] = common_dtype(dtypes[column], _dtype_of(present))
                 if column in whole and not _are_whole(present):
                     whole.remove(column)
+                if column in letters and not _are_letters(present.iloc[:LOOKED_AT]):
+                    letters.remove(column)
+        letters = [column for column in columns if column in letters and n_missing[column] and dtypes[column] == STRINGS]
         dtypes = {column: _with_missing(dtype, n_missing[column] > 0) for column, dtype in dtypes.items()}
         texts |= self._codes([column for column in columns if column in whole])
+        self.read_as_missing = self._cells_of_na(letters)
+        self.with_na = f"X = {self._with_na(texts)}" if self.read_as_missing else ""
         self.dtypes = dtypes | dict.fromkeys(texts, STRINGS)
+
+    def _cells_of_na(self, columns):
+        """Return how many cells say NA, for those of some columns where any does."""
+        counts = dict.fromkeys(columns, 0)
+        for frame in self._all_frames(columns, STRINGS, keep_default_na=False) if columns else ():
+            for column in columns:
+                counts[column] += int((frame[column] == "NA").sum())
+        return {column: count for column, count in counts.items() if count}
+
+    def _with_na(self, texts):
+        """Return how pandas reads the table, in Python, with the cells that say NA."""
+        kept, strings = list(self.read_as_missing), dict.fromkeys(sorted(texts - set(self.read_as_missing), key=str), "str")
+        calls = []
+        for path in self._paths:
+            form = {name: value for name, value in self._forms[path].items() if USUAL.get(name) != value}
+            told, again = form | ({"dtype": strings} if strings else {}), form | {"usecols": kept, "dtype": "str"}
+            again |= {"keep_default_na": False, "na_values": [""]}
+            calls.append(f"{_call(path, told)}.assign(**{_call(path, again)})")
+        return calls[0] if len(calls) == 1 else f"pd.concat([{', '.join(calls)}], ignore_index=True)"
 
     def _codes(self, columns):
         """Return those of some columns of whole numbers that are codes with leading zeros or a plus."""
@@ -101,9 +128,9 @@ class CSVTable(TableSource):
     def _read(self, columns: list) -> Iterator[pd.DataFrame]:
         yield from self._all_frames(columns, {column: self.dtypes[column] for column in columns})
 
-    def _all_frames(self, columns, dtypes):
+    def _all_frames(self, columns, dtypes, **options):
         for path in self._paths:
-            for frame in self._frames(path, usecols=columns, dtype=dtypes, chunksize=rows_per_chunk(len(columns))):
+            for frame in self._frames(path, usecols=columns, dtype=dtypes, chunksize=rows_per_chunk(len(columns)), **options):
                 yield frame[columns]
 
     def _frames(self, path, *, chunksize=None, usecols=None, **options):
@@ -170,6 +197,18 @@ def _are_whole(values) -> bool:
     if types.is_float_dtype(values.dtype):
         return bool((values % 1 == 0).all())
     return types.is_integer_dtype(values.dtype) or not len(values)
+
+
+def _call(path, options):
+    """Return the call of pandas that reads a file, in Python."""
+    return f"pd.read_csv({', '.join([repr(path), *(f'{name}={value!r}' for name, value in options.items())])})"
+
+
+def _are_letters(values) -> bool:
+    """Tell whether most values of a stretch are codes of two letters, if it has any."""
+    if not len(values):
+        return True
+    return _dtype_of(values) == STRINGS and values.astype(str).str.fullmatch(LETTERS).mean() >= MOST
 
 
 def _are_codes(texts) -> bool:

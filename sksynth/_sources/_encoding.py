@@ -17,7 +17,7 @@ SIGNS = {  # what files begin with that are no CSV: what they are, and what to d
 
 
 def refuse_other_formats(path: Any) -> None:
-    """Refuse a file with the name of a plain CSV that begins as those of other formats do, or is in UTF-16.
+    """Refuse a file with the name of a plain CSV or TSV that begins as those of other formats do, or is in UTF-16.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """Tables that need not fit into memory, read some rows at a time."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,10 @@ class TableSource(Source):
         Names of what is an index of pandas in the table, and no column; but of one without a name that counts rows.
     with_index : str
         A line of Python that makes columns of these.
+    read_as_missing : dict of column to int
+        Cells that say NA among codes of two letters, and are read as missing.
+    with_na : str
+        A line of Python that keeps them.
     """
 
     dtypes: dict[Any, Any]
@@ -47,6 +52,8 @@ class TableSource(Source):
     has_dtypes = True
     index: Sequence[str] = ()
     with_index: str = "X = X.reset_index()"
+    read_as_missing: Mapping[Any, int] = MappingProxyType({})
+    with_na: str = ""
 
     @abstractmethod
     def _read(self, columns: list) -> Iterator[pd.DataFrame]:

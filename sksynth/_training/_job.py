@@ -8,16 +8,16 @@ import traceback
 from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .._validation import warn
 from ._checkpoints import ORPHAN_SECONDS, Folder
 from ._defaults import choose_settings
 from ._history import CALLBACK, EARLY, INTERRUPT, PLAN, TIME, history_frame, summary
 from ._progress import progress_bar
-from ._watch import FAILED, INTERRUPTED, Watch, shared_board
+from ._watch import FAILED, LOST, Watch, shared_board
 
 logger = logging.getLogger(__name__)
 
@@ -64,11 +64,11 @@ class Job:
 
 @dataclass
 class Outcome:
-    """What became of a job: the model, trained or not, what went wrong, and why it was asked to stop."""
+    """What became of a job: the model, trained or not, what went wrong, and whether it has learned anything."""
 
     model: Any
     error: Exception | None = None
-    asked: float = 0.0
+    learned: bool = False
 
     @property
     def trained(self) -> bool:
@@ -92,33 +92,34 @@ def training_grammar(tokenizer: Any) -> Any:
 
 
 def n_epochs(model: Any, job: Job) -> int:
-    """Return the number of the epochs that there are after a job, at most: those before, and its own."""
-    return len(job.past) + settings_for(model, job)["epochs"] if model.tokenizer_.grammar_.n_positions else 0
+    """Return the number of epochs that a job is planned to take."""
+    return settings_for(model, job)["epochs"] if model.tokenizer_.grammar_.n_positions else 0
 
 
 def run_job(model: Any, job: Job, watch: Watch) -> Outcome:
     """Train a model; any error is part of the outcome, and asks all other batches to stop. Runs in any worker."""
-    error = None
+    error, learned = None, False
     try:
         watch.ignore_interrupts()
         lock = nullcontext() if job.folder is None else job.folder.locked(ORPHAN_SECONDS)
-        with lock, _bar_of_its_own(model, job) as tellers:
-            train(model, job, watch.begin(model.max_time), tellers)
+        with lock, _bar_of_its_own(model, job, watch):
+            learned = train(model, job, watch.begin(model.max_time))
     except Exception as caught:
         caught.add_note(f"while fitting batch {job.batch}, columns {list(model.columns_)}")
         watch.board.ask_to_stop(FAILED)
         error = caught if watch.at_home else _portable(caught)
-    return Outcome(model, error, watch.asked)
+    return Outcome(model, error, learned)
 
 
 @contextmanager
-def _bar_of_its_own(model, job):
-    """Show the bar of a template that is verbose; yield who has to be told for that."""
+def _bar_of_its_own(model, job, watch):
+    """Show the bar of a template that is verbose."""
     if not model.verbose:
-        yield []
+        yield
         return
     with shared_board(1) as board, progress_bar(model.verbose, board, [n_epochs(model, job)], f"batch {job.batch}"):
-        yield [Watch(board, 0).tell]
+        watch.gauge.places.append((board, 0))
+        yield
 
 
 def _portable(error):
@@ -131,15 +132,21 @@ def _portable(error):
     return error
 
 
-def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> None:
-    """Train a model on a job; set its `history_` whatever ends it, and its weights where it has learned anything."""
+def train(model: Any, job: Job, watch: Watch) -> bool:
+    """Train a model on a job; return whether it learned anything.
+
+    Its `history_` is set whatever ends it, its weights where there are any: those that it is to be trained further from, too.
+    """
+    vars(model).pop("_weights", None)  # the job has them
     found = None if job.folder is None else job.folder.last()
     grammar = training_grammar(model.tokenizer_)
     model.training_, model.callbacks_, model.n_parameters_ = {}, [], 0
     if not grammar.n_positions:
         model.training_ = settings_for(model, job) if found is None else found["training"]
         model._weights, model.history_ = {}, history_frame(job.past)
-        return
+        watch.gauge.begins(0, 0, 0)
+        watch.gauge.ends(0)
+        return True
     from .. import core
 
     where = core.device_name()
@@ -151,12 +158,15 @@ def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> No
     keras_callbacks, callables = core.split_callbacks(job.callbacks)
     model.callbacks_ = copy.deepcopy(keras_callbacks)
     run = core.Run(
-        on_epoch=_Teller([watch.tell, *tellers], callables),
+        on_epoch=_Teller(watch.gauge, callables), on_step=watch.gauge.moves,
         must_stop=watch.must_stop, callbacks=model.callbacks_, batch=job.batch, weights=job.weights,
         start=None if found is None else core.Progress(**found), past_epochs=len(job.past),
     )  # fmt: skip
     try:
+        watch.gauge.begins(len(run.records), max(model.training_["epochs"], len(run.records)), len(job.past))
         weights = _weights(model, job, run, watch)
+        if run.finished or not watch.asked:
+            watch.gauge.ends(len(run.records))
         if run.records:
             run.records[-1]["ended"] = _why_ended(run, model.training_, watch)
     finally:
@@ -166,6 +176,7 @@ def train(model: Any, job: Job, watch: Watch, tellers: Sequence[Any] = ()) -> No
         model._n_steps = run.n_steps
     if weights is not None:
         model._weights = core.fitted_to(weights, model.tokenizer_.grammar_)
+    return bool(run.records)
 
 
 def _why_ended(run, settings, watch):
@@ -179,7 +190,10 @@ def _why_ended(run, settings, watch):
 
 
 def _weights(model, job, run, watch):
-    """Return the weights of the best epoch, or of what there is when training has to stop; None where there is nothing."""
+    """Return the weights of the best epoch, or of what there is when the time is over; None where there is nothing.
+
+    Of an epoch that Ctrl-C, or another batch's error, cuts short nothing is kept if it is the first.
+    """
     from .. import core
 
     if run.start is not None:
@@ -188,17 +202,29 @@ def _weights(model, job, run, watch):
     if run.finished or (watch.was_asked() and run.start is not None):
         return run.best_weights
     if watch.asked:
-        return job.weights  # None where nothing was learned before
+        return job.weights
     if job.folder is not None:
-        run.keep = lambda progress: job.folder.write_epoch(progress, model.training_)
+        run.keep = partial(_keep, model, job, run, watch)
     grammar, settings = training_grammar(model.tokenizer_), core_settings(model.training_)
     if run.weights is not None:
         run.weights = core.fitted_to(run.weights, grammar)
     tokens = job.ids[:, : grammar.n_positions]
     if job.plan is None:
-        return core.train(grammar, tokens, settings, job.seed, run)
-    mechanism = core.Mechanism(**job.plan.mechanism)
-    return core.train_privately(grammar, tokens, settings, mechanism, job.plan.priors, job.seed, job.plan.spent, run)
+        weights = core.train(grammar, tokens, settings, job.seed, run)
+    else:
+        mechanism = core.Mechanism(**job.plan.mechanism)
+        weights = core.train_privately(grammar, tokens, settings, mechanism, job.plan.priors, job.seed, job.plan.spent, run)
+    if watch.asked and not run.n_whole:
+        run.records.clear()
+        return job.weights
+    return weights
+
+
+def _keep(model, job, run, watch, progress):
+    """Write where training stands; if that is its end, with why."""
+    if progress.finished and progress.records:
+        progress.records[-1]["ended"] = _why_ended(run, model.training_, watch)
+    job.folder.write_epoch(progress, model.training_)
 
 
 def core_settings(training: dict) -> Any:
@@ -231,10 +257,10 @@ def grown_weights(model: Any, tokenizer: Any) -> tuple[dict[str, np.ndarray], di
 
 
 class _Teller:
-    """Tells the user's callables of an epoch, whose errors say whose they are, then our own listeners."""
+    """Tells the user's callables of an epoch, whose errors say whose they are, then the gauge."""
 
-    def __init__(self, own, callables):
-        self.own, self.callables = own, callables
+    def __init__(self, gauge, callables):
+        self.gauge, self.callables = gauge, callables
 
     def __call__(self, state):
         from ..core import callback_error
@@ -244,16 +270,17 @@ class _Teller:
                 callback(state)
             except Exception as error:
                 raise callback_error(callback, state.batch, state.epoch, error) from error
-        for listener in self.own:
-            listener(state)
+        self.gauge.tell(state)
 
 
-def settle(outcomes: Sequence[Outcome], verbose: int = 0) -> bool:
+def settle(outcomes: Sequence[Outcome], interrupted: bool, verbose: int = 0) -> bool:
     """Raise what ended a fit before all models could sample; say why it ended; return whether it was interrupted after that.
 
     Parameters
     ----------
     outcomes : sequence of Outcome
+    interrupted : bool
+        Whether Ctrl-C was pressed.
     verbose : int, default=0
         Whether to say it on standard error too, not in the log alone.
 
@@ -262,22 +289,17 @@ def settle(outcomes: Sequence[Outcome], verbose: int = 0) -> bool:
     Exception
         The first error of a batch.
     KeyboardInterrupt
-        Where the fit was interrupted before every batch had trained.
+        Where the fit was interrupted before every batch had trained, or anything was learned.
     """
-    for outcome in outcomes:
-        if outcome.error is not None:
-            raise outcome.error
-    if not all(outcome.trained for outcome in outcomes):
-        raise KeyboardInterrupt("before every batch had trained; what was learned until then is in history_")
+    error = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
+    trained = all(outcome.trained for outcome in outcomes) and any(outcome.learned for outcome in outcomes)
+    if interrupted and (error is not None or not trained):
+        raise KeyboardInterrupt(LOST) from error
+    if error is not None:
+        raise error
     histories = [outcome.model.history_ for outcome in outcomes if len(outcome.model.history_)]
     if histories:
         logger.info(summary(histories))
         if verbose:
             print(summary(histories), file=sys.stderr)
-    interrupted = any(outcome.asked == INTERRUPTED for outcome in outcomes)
-    if interrupted:
-        warn(
-            "the fit was interrupted: models are as good as they were then (history_ says how far each came); with "
-            "checkpoint_dir another call of fit goes on from there"
-        )
     return interrupted

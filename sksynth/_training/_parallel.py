@@ -17,8 +17,8 @@ from joblib.parallel import BACKENDS, get_active_backend
 from .._grammar import Grammar
 from .._memory_map import in_blocks, written
 from .._workers import TRIES, Call, Cluster, LostWorkerError, active_cluster, as_they_come, packed
-from ._job import Job, Outcome, n_epochs, run_job, training_grammar
-from ._watch import FAILED, INTERRUPTED, Board, Watch, shares_of_time
+from ._job import Job, Outcome, run_job, training_grammar
+from ._watch import DONE, FAILED, INTERRUPTED, Board, Watch, shares_of_time
 
 OWN_BACKENDS = "loky", "threading", "sequential"  # whose workers end with this process
 LEARNED = "_weights", "training_", "history_", "callbacks_", "n_parameters_", "_n_steps"  # what training sets of a model
@@ -149,7 +149,7 @@ def light(task: Task) -> Task:
     """Return a task as it travels: token ids in few bytes, and of the tokenizer its grammars alone."""
     model, grammar = copy.copy(task.model), training_grammar(task.model.tokenizer_)
     model.tokenizer, model.tokenizer_ = None, _Grammars(model.tokenizer_.grammar_, grammar)
-    model.__dict__.pop("_weights", None)  # the job has them
+    vars(model).pop("_weights", None)  # the job has them
     return task._replace(model=model, job=replace(task.job, ids=packed(task.job.ids[:, : grammar.n_positions])))
 
 
@@ -164,6 +164,7 @@ def _run_light(task, on_disk):
 def _filled(model, outcome):
     """Return the outcome of a task that has travelled, with the tokenizer that stayed here."""
     learned = {name: value for name, value in vars(outcome.model).items() if name in LEARNED}
+    vars(model).pop("_weights", None)
     vars(model).update(copy.deepcopy(learned))  # Ray's arrays lie in its store, and are not to be written to
     return replace(outcome, model=model)
 
@@ -191,6 +192,5 @@ def _show(board, number, task, outcome):
     """Show a batch as done on a board that its worker may not have reached."""
     history = getattr(outcome.model, "history_", ())
     if outcome.error is None and len(history):
-        last = history.iloc[-1]
-        loss = last["loss"] if np.isnan(last["val_loss"]) else last["val_loss"]
-        board.write(number, n_epochs(outcome.model, task.job), loss)
+        last, epochs = history.iloc[-1], len(history) - len(task.job.past)
+        board.write(number, DONE, epochs, epochs, last["loss"] if np.isnan(last["val_loss"]) else last["val_loss"])

@@ -7,7 +7,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
@@ -16,40 +15,81 @@ from uuid import uuid4
 import numpy as np
 
 INTERRUPTED, FAILED = 1.0, 2.0  # why all batches are asked to stop
+KEPT = (
+    "the fit was interrupted, and what was learned is kept: this estimator is fitted, as far as history_ says; with "
+    "checkpoint_dir, another call of fit goes on from there"
+)
+LOST = (
+    "the fit was interrupted before every batch had trained for an epoch: this estimator is what it was before, fitted or "
+    "not; with checkpoint_dir, another call of fit goes on from there"
+)
+WAITING, COMPILING, TRAINING, DONE = range(4)  # what a batch does; compiling until the first steps are taken
 HOME = uuid4().hex  # what this process is called: numbers of processes are the same on other machines
+WRITE_EVERY = 0.1  # seconds between two notes of one batch within an epoch
 ORPHAN_SECONDS = 5.0  # that a worker may live on: a call takes half a second, or a few on a busy machine
 
 
 class Board:
-    """Where each batch writes how far it is, and reads whether to stop; a small file, so that other processes reach it.
+    """Where each batch writes how far it is, and reads whether to stop.
 
-    A worker on another machine has no such file: its batch is not shown, and is not asked to stop.
+    It is in memory, and once it is sent to other processes a small file, so that they reach it. A worker on another machine
+    has no such file: its batch is not shown, and is not asked to stop.
 
     Parameters
     ----------
-    path : str
+    path : str or None
+        Of the file, if there is one.
     n_batches : int
 
     Attributes
     ----------
     closed : bool
         Whether the fit is over; threads that it has left behind then stop.
+    interrupted : bool
+        Whether Ctrl-C was pressed, in the process where the fit began.
     """
 
-    def __init__(self, path: str, n_batches: int):
-        self.path, self.n_batches, self.closed = path, n_batches, False
+    def __init__(self, path: str | None, n_batches: int):
+        self.path, self.n_batches, self.closed, self.interrupted = path, n_batches, False, False
+        self._own, self._sending = np.zeros((n_batches + 1, 4)), threading.Lock()
+        self._own[:-1] = WAITING, 0.0, 0.0, np.nan
 
     def _cells(self, mode):
-        """Return the file as an array: epochs done and loss by batch, then a row whose first cell says why to stop."""
-        return np.memmap(self.path, np.float64, mode, shape=(self.n_batches + 1, 2))
+        """Return an array: how far each batch is, then a row whose first cell says why to stop."""
+        return self._own if self.path is None else np.memmap(self.path, np.float64, mode, shape=self._own.shape)
 
-    def write(self, batch: int, epochs: float, loss: float) -> None:
+    def __reduce__(self):
+        with self._sending:
+            if self.path is None and not self.closed:
+                self._write_file()
+        return Board, (self.path, self.n_batches)
+
+    def _write_file(self):
+        handle, path = tempfile.mkstemp(prefix="sksynth-board-")
+        with open(handle, "wb") as file:
+            self._own.tofile(file)
+        self.path, asked = path, self._own[-1]
+        if asked[0]:  # perhaps after the file was written
+            self.ask_to_stop(asked[0])
+
+    def close(self) -> None:
+        """Tell threads that were left behind that the fit is over, and remove the file."""
+        self.closed = True
+        self.remove_file()
+
+    def remove_file(self) -> None:
+        """Remove the file, if it is there."""
+        if self.path is not None:
+            with suppress(OSError):
+                os.unlink(self.path)
+
+    def write(self, batch: int, stage: int, epochs: float, planned: int, loss: float) -> None:
         """Note how far a batch is."""
         with suppress(OSError):
-            self._cells("r+")[batch] = epochs, loss
+            self._cells("r+")[batch] = stage, epochs, planned, loss
 
     def read(self) -> np.ndarray:
-        """Return one row per batch: epochs done (all that were planned, after the last), loss. Shape (n_batches, 2)."""
+        """Return one row per batch: what it does, epochs done, in parts, epochs planned, last loss. Shape (n_batches, 4)."""
         return np.array(self._cells("r")[: self.n_batches])
 
     def ask_to_stop(self, why: float) -> None:
@@ -60,23 +100,66 @@ class Board:
 
     def asked_to_stop(self) -> float:
         """Return why to stop, INTERRUPTED or FAILED; 0.0 to go on."""
+        if self.closed:
+            return INTERRUPTED
         with suppress(OSError):
             return float(self._cells("r")[-1, 0])
-        return INTERRUPTED if self.closed else 0.0
+        return 0.0
 
 
 @contextmanager
 def shared_board(n_batches: int) -> Iterator[Board]:
     """Lend a board for as long as the block runs."""
-    handle, path = tempfile.mkstemp(prefix="sksynth-board-")
-    os.close(handle)
-    np.zeros((n_batches + 1, 2)).tofile(path)
-    board = Board(path, n_batches)
+    board = Board(None, n_batches)
     try:
         yield board
     finally:
-        board.closed = True
-        os.unlink(path)
+        board.close()
+
+
+class Gauge:
+    """Notes on boards how far one batch is, epochs of earlier fits apart; each method where that has happened.
+
+    Parameters
+    ----------
+    board : Board
+    batch : int
+        Its place there.
+
+    Attributes
+    ----------
+    places : list of (Board, int)
+        Where it is noted.
+    """
+
+    def __init__(self, board: Board, batch: int):
+        self.places, self._written = [(board, batch)], 0.0
+
+    def begins(self, epochs: int, planned: int, past: int) -> None:
+        """Note that a batch begins, which may have trained some of the planned epochs already, after `past` of other fits."""
+        self._planned, self._past, self._loss = planned, past, np.nan
+        self._write(COMPILING, epochs)
+
+    def moves(self, epochs: float) -> None:
+        """Note what part of an epoch is over."""
+        if time.monotonic() >= self._written + WRITE_EVERY:
+            self._write(TRAINING, epochs)
+            self._written = time.monotonic()
+
+    def tell(self, state: Any) -> None:
+        """Note that an epoch is over."""
+        self._loss = state.loss if np.isnan(state.val_loss) else state.val_loss
+        self._planned = state.n_epochs - self._past
+        self._write(TRAINING, state.epoch + 1 - self._past)
+
+    def ends(self, epochs: int) -> None:
+        """Note that a batch has trained so many epochs, and will not train more."""
+        self._planned = epochs
+        self._write(DONE, epochs)
+
+    def _write(self, stage, epochs):
+        for board, batch in self.places:
+            board.write(batch, stage, epochs, self._planned, self._loss)
 
 
 class Watch:
@@ -98,11 +181,12 @@ class Watch:
     ----------
     asked : float
         Why the batch was asked to stop, by the board; 0.0 where it was not, or the time was over.
+    gauge : Gauge
     """
 
     def __init__(self, board: Board, batch: int, ends: float | None = None, share: float = 1.0, kin: bool = True):
         self.board, self.batch, self.ends, self.share, self.kin = board, batch, ends, share, kin
-        self.owner, self.asked, self._home = os.getpid(), 0.0, HOME
+        self.owner, self.asked, self.gauge, self._home = os.getpid(), 0.0, Gauge(board, batch), HOME
 
     @property
     def at_home(self) -> bool:
@@ -121,6 +205,7 @@ class Watch:
         self._deadline, self._parent = min(limits, default=np.inf), os.getppid()
         self._leave_if_orphaned()
         if self._by_child:
+            _Orphan.board = self.board
             _leave_with(self._parent)
         return self
 
@@ -151,12 +236,14 @@ class Watch:
         parent = multiprocessing.parent_process()
         died_before = parent is not None and parent.pid == self.owner and not _runs(self.owner)
         if self._by_child and (died_before or os.getppid() != self._parent):
+            self.board.remove_file()
             os._exit(1)
 
-    def tell(self, state: Any) -> None:
-        """Note on the board that an epoch is over."""
-        loss = state.loss if np.isnan(state.val_loss) else state.val_loss
-        self.board.write(self.batch, state.n_epochs if state.last or state.stopped else state.epoch + 1, loss)
+
+class _Orphan:
+    """What this worker has to remove where its parent has died: the board of the batch that it began last."""
+
+    board: Board | None = None
 
 
 @cache
@@ -170,6 +257,8 @@ def _leave_with(parent: int) -> None:
         while os.getppid() == parent:
             time.sleep(0.2)
         time.sleep(ORPHAN_SECONDS)
+        if _Orphan.board is not None:
+            _Orphan.board.remove_file()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -215,7 +304,7 @@ def interruptible(board: Board) -> Iterator[None]:
     Raises
     ------
     KeyboardInterrupt
-        Where Ctrl-C ended a worker that was only starting, and joblib's other workers with it.
+        In place of any error after Ctrl-C, as of workers that were only starting: who catches errors is to hear of it.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -224,14 +313,15 @@ def interruptible(board: Board) -> Iterator[None]:
 
     def ask(number, frame):
         signal.signal(signal.SIGINT, before)
+        board.interrupted = True
         board.ask_to_stop(INTERRUPTED)
 
     signal.signal(signal.SIGINT, ask)
     try:
         yield
-    except BrokenExecutor as error:
-        if board.asked_to_stop() != INTERRUPTED:
+    except Exception as error:
+        if not board.interrupted:
             raise
-        raise KeyboardInterrupt("before every batch had trained, while workers were starting") from error
+        raise KeyboardInterrupt(LOST) from error
     finally:
         signal.signal(signal.SIGINT, before)

@@ -54,7 +54,7 @@ def main(debug: bool) -> None:
 def fit(ctx: click.Context, table: str, output: str, overwrite: bool, progress: bool | None, **options: Any) -> None:
     """Fit a model to TABLE: a file of CSV or Parquet, a folder of such files, or - for CSV from standard input.
 
-    Ctrl-C ends the fit; what was learned until then is in MODEL.
+    Ctrl-C ends the fit; what was learned until then is in MODEL, if every batch of columns has trained for an epoch.
     """
     if output == STANDARD:
         raise click.BadParameter("a model is written to a file, not to standard output; pass its name", param_hint="--output")
@@ -62,11 +62,35 @@ def fit(ctx: click.Context, table: str, output: str, overwrite: bool, progress: 
     started = time.monotonic()
     synthesizer = _synthesizer(overwrite=overwrite, verbose=_verbose(progress), **options)
     with table_in(table) as path:
-        synthesizer.fit(path)
+        interrupted = _fit(synthesizer, path, output)
     synthesizer.save(output)
-    say(f"wrote {output}: a model of {len(synthesizer.columns_)} columns, made in {time.monotonic() - started:.0f} s")
-    if synthesizer.interrupted_:
-        ctx.exit(INTERRUPTED)
+    wrote = f"wrote {output}: a model of {len(synthesizer.columns_)} columns, made in {time.monotonic() - started:.0f} s"
+    if not interrupted:
+        say(wrote)
+        return
+    say(f"interrupted; {wrote}, of what was learned until then{_way_on(synthesizer, ' with another --output')}")
+    ctx.exit(INTERRUPTED)
+
+
+def _fit(synthesizer: Any, path: str, output: str) -> bool:
+    """Fit a synthesizer; return whether Ctrl-C ended that, where it is fitted nonetheless."""
+    try:
+        synthesizer.fit(path)
+    except KeyboardInterrupt:
+        if hasattr(synthesizer, "models_"):
+            return True
+        more = _way_on(synthesizer)
+        raise KeyboardInterrupt(
+            f"interrupted before every batch had trained for an epoch: {output} is not written{more}"
+        ) from None
+    return False
+
+
+def _way_on(synthesizer: Any, how: str = "") -> str:
+    """Return how to go on with an interrupted fit, where that is possible."""
+    how += ", without --overwrite," if synthesizer.overwrite else ""
+    folder = synthesizer.checkpoint_dir
+    return "" if folder is None else f"; the same command{how} goes on from {folder}"
 
 
 def _synthesizer(

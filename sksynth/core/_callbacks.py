@@ -55,6 +55,7 @@ class Keeper(keras.callbacks.Callback):
         self.run.n_steps += batch + 1 - self._done
         self._done, now = batch + 1, time.perf_counter()
         self._first_call = self._first_call or (now, self._done)
+        self.run.on_step(len(self.run.records) + self._done / (self.steps + 1))  # validation is the last part
         if self.run.must_stop(self._seconds_to_validate(now)):
             self.cut = self.model.stop_training = True
 
@@ -85,6 +86,7 @@ class Keeper(keras.callbacks.Callback):
         record |= {"seconds": self.run.lap(), "epsilon": np.inf, "delta": 0.0}
         self.run.add_record(record, self.best_epoch)
         whole = self._done >= self.steps
+        self.run.n_whole += whole
         self._plan()
         over = whole and epoch + 1 == self.run.planned
         self.model.stop_training |= over

@@ -128,7 +128,7 @@ def _take_all(steps, spent, run):
     callbacks.on_train_begin()
     for epoch in range(len(run.records), len(spent)):
         callbacks.on_epoch_begin(epoch)
-        cut = _take_epoch(steps, spent[epoch][0], run) and run.n_steps < spent[-1][0]
+        cut = _take_epoch(steps, spent[epoch - 1][0] if epoch else 0, spent[epoch][0], run) and run.n_steps < spent[-1][0]
         _end_epoch(steps.model, epoch, spent, run, callbacks, cut)
         if cut or steps.model.stop_training:
             break
@@ -138,11 +138,12 @@ def _take_all(steps, spent, run):
     callbacks.on_train_end()
 
 
-def _take_epoch(steps, end, run):
+def _take_epoch(steps, begin, end, run):
     """Take the steps of an epoch; return whether something else than its end has ended it, which is at least one step old."""
     while run.n_steps < end:
         steps.take(run.n_steps)
         run.n_steps += 1
+        run.on_step(len(run.records) + (run.n_steps - begin) / (end - begin + 1))
         if run.must_stop(0.0):
             return True
     return False
@@ -155,6 +156,7 @@ def _end_epoch(model, epoch, spent, run, callbacks, cut):
     figures = dict.fromkeys(FIGURES, np.nan) | {"epsilon": epsilon, "delta": delta}
     # time tells how many rows were drawn: it is shown to who fits, and not kept
     record = {"epoch": epoch, **figures, "seconds": np.nan, "best": True}
+    run.n_whole += whole
     before = [dict(other) for other in run.records]
     run.add_record(record, epoch)
     run.finished = run.n_steps == spent[-1][0]

@@ -96,6 +96,8 @@ class Run:
     ----------
     on_epoch : callable
         Called with an `EpochState` after every epoch.
+    on_step : callable
+        Called after every compiled call, with the number of epochs that are over, in parts.
     must_stop : callable
         Asked after every compiled call, with the seconds that are needed to finish; True ends training.
     keep : callable
@@ -121,11 +123,14 @@ class Run:
         As in `Progress`.
     n_steps : int
         Steps taken.
+    n_whole : int
+        Epochs that were not cut short.
     planned : int
         Epochs that training takes, as far as is known by now.
     """
 
     on_epoch: Callable[[EpochState], Any] = _ignore
+    on_step: Callable[[float], Any] = _ignore
     must_stop: Callable[[float], bool] = _never
     keep: Callable[[Progress], Any] = _ignore
     callbacks: Sequence[Any] = ()
@@ -137,13 +142,14 @@ class Run:
     records: list[dict] = field(default_factory=list)
     finished: bool = False
     n_steps: int = 0
+    n_whole: int = 0
     planned: int = 0
 
     def __post_init__(self):
         self._clock = time.perf_counter()
         if self.start is not None:
             self.records, self.finished = [dict(record) for record in self.start.records], self.start.finished
-            self.n_steps = self.start.n_steps
+            self.n_steps, self.n_whole = self.start.n_steps, len(self.start.records)
 
     def lap(self) -> float:
         """Return the seconds since this was asked before, or since the run was made."""

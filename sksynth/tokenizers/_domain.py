@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from .._coerce import coerced
 from .._formats import parse_dates
 from .._grammar import MISSING
 from .._interval import Interval
@@ -21,6 +22,7 @@ from ._text import TextCodec
 __all__ = ["Wanted", "given_cells", "nearest_cells", "wanted_of"]
 
 CLOSE = 1e-9  # relative difference of floats that are the same
+COERCED = "fit read such cells as missing, so give None for them"
 LISTS = (list, tuple, set, frozenset, range, np.ndarray, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
 
 
@@ -171,11 +173,15 @@ def given_cells(values: pd.Series, field: Field, codec: FieldCodec, column: Any)
 def nearest_cells(values: pd.Series, field: Field, codec: FieldCodec, column: Any) -> tuple[np.ndarray, pd.Series, np.ndarray]:
     """Return the same of values that may be rare or extreme, as rows of fit may be, and which of them are read as another.
 
-    Those have the tokens of the nearest value, or of rare ones; their cells are as they were given where the dtype of the
-    column holds them, else the nearest.
+    Those have the tokens of the nearest value, of rare ones, or of missing cells where their field reads them so; the cells
+    are as they were given where the dtype of the column holds them, else the nearest.
     """
-    tokens, cells, values, outside, other = _read(values, field, codec, column)
-    replaced = outside | other
+    given = values.reset_index(drop=True)
+    read = coerced(given, field)
+    odd = (read.isna() & given.notna()).to_numpy()
+    tokens, cells, values, outside, other = _read(read, field, codec, column)
+    replaced = outside | other | odd
+    values = values.astype(object).where(~odd, given.astype(object)) if odd.any() else values
     return tokens, _with_given(cells, values, replaced), replaced
 
 
@@ -191,10 +197,12 @@ def _read(values, field, codec, column):
         cells = codec.decode(codec.encode_whole(values) if isinstance(codec, TextCodec) else ids, free)
         outside = _is_outside(values, field, codec, ids) & ~missing
     except (TypeError, ValueError, OverflowError) as error:
-        shown = _first_wrong(given[~missing], field, codec)
+        shown, why = _first_wrong(given[~missing], field, codec), str(error)
+        if getattr(field, "coerce", False):
+            why = COERCED
         raise ValueError(
             f"given[{column!r}] is {shown!r} of type {type(shown).__name__}, which is no value of that column of dtype "
-            f"{field.dtype}: {error}"
+            f"{field.dtype}: {why}"
         ) from error
     if isinstance(codec, NumberCodec) and codec.scale.continuous:
         cells = _with_floats(cells, values, missing)  # what digits round is not lost

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from .._admit import admit
+from .._coerce import coerced_table
 from .._grammar import MISSING, Grammar
 from .._notes import Notes
 from .._state import ZONE, check_keys, expect, index_to_state, reading, reading_state, take, take_dtype, take_index, take_int
@@ -149,7 +150,7 @@ class TableTokenizer(Tokenizer):
 
     def _fit_codecs(self, X, schema, told=None):
         """Set the schema, which is complete, and what is learned by it; codecs of a kind are told more."""
-        self.schema_ = schema
+        self.schema_, X = schema, coerced_table(X, schema)
         self._set_columns(X.columns)
         subwords, columns = self._learn_subwords(X), [self.columns_[place] for place in self._reading()]
         self._set_codecs([self._fit_codec(X[column], column, subwords, told or {}) for column in columns])
@@ -221,7 +222,7 @@ class TableTokenizer(Tokenizer):
             or what `encode` refuses.
         """
         self.encode(X, cut=True)
-        X = check_table(X)
+        X = coerced_table(check_table(X), self.schema_)
         schema = admit(X, self.schema_, given=Schema(self.schema or {}), min_frequency=self.min_frequency)
         columns = [self.columns_[place] for place in self._reading()]
         codecs = [codec.admit(X[column], schema[column]) for codec, column in zip(self.codecs_, columns, strict=True)]
@@ -389,6 +390,7 @@ class TableTokenizer(Tokenizer):
             Of those that are modelled.
         """
         check_is_fitted(self)
+        X = coerced_table(X, self.schema_)
         return {
             column: codec.context(X[column])
             for column, codec in self._codecs().items()
@@ -527,6 +529,7 @@ class TableTokenizer(Tokenizer):
         ]
 
     def _check_columns(self, X):
+        """Return the table as its fields read it, once it has the columns of fit."""
         missing = [column for column in self.columns_ if column not in X.columns]
         unseen = [column for column in X.columns if column not in self.schema_]
         if missing or unseen:
@@ -534,7 +537,7 @@ class TableTokenizer(Tokenizer):
                 f"the columns differ from those of fit: missing {listed(missing)}, unseen {listed(unseen)}; pass those "
                 f"of fit, {listed(self.columns_)}, and no others"
             )
-        return X
+        return coerced_table(X, self.schema_)
 
     def decode(self, ids: np.ndarray) -> pd.DataFrame:
         """Return the table that token ids stand for.
