@@ -548,7 +548,7 @@ def test_other_encodings_are_named(tmp_path, encoding, content):
 @pytest.mark.parametrize(
     ("content", "name", "remedy"),
     [
-        (gzip.compress(b"a,b\n1,2\n"), "gzip", "a name that ends in .csv.gz"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "gzip", "a name that ends in .csv.gz"),
         (b"PK\x03\x04rest", "zip, as of Excel", "export the table as CSV"),
         (b"PAR1rest", "Parquet", "a name that ends in .parquet"),
     ],
