@@ -7,7 +7,8 @@ single row determines it (see ``min_frequency``).
 
 import json
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import KW_ONLY, asdict, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import fields as attributes_of
 from typing import ClassVar
 
 import numpy as np
@@ -585,7 +586,9 @@ def _check_attribute(name, value):
 
 
 def _set_attributes(field):
-    return {name: to_plain(getattr(field, name)) for name in asdict(field) if getattr(field, name) is not None}
+    """Return the attributes that are others than those of a new field of the kind."""
+    values = {part.name: (getattr(field, part.name), part.default) for part in attributes_of(field)}
+    return {name: to_plain(value) for name, (value, default) in values.items() if value is not None and value is not default}
 
 
 def _shorten(value, width=48):

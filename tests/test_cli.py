@@ -544,11 +544,11 @@ def test_ctrl_c_is_130_and_the_command_goes_on(model, fitted_small, tmp_path):
     command = ["sample", model, "-n", n, "-o", "rows.csv", "--seed", 0]
     running = started(*command, cwd=tmp_path)
     progress = tmp_path / ".rows.csv.partial" / "progress.json"
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not (progress.exists() and json.loads(progress.read_text())["tally"]["valid"]) and time.monotonic() < until:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=300)
     assert 130 == running.returncode, err
     (line,) = err.splitlines()
     assert "of 30,000,000 rows are in" in line and "the same command goes on from there" in line

@@ -100,13 +100,13 @@ def test_epochs_go_on(fitted):
     assert [1, 1] == history.groupby("batch")["best"].sum().tolist()
 
 
-def test_the_bar_counts_on(fitted, capfd):
-    """The bar of further training ends at all epochs, those before included."""
+def test_the_bar_has_the_epochs_of_its_own_call(fitted, capfd):
+    """The bar of further training ends at the epochs that it took, those before left out."""
     deepcopy(fitted).set_params(verbose=1).partial_fit(rows(64, 1))
 
     last = capfd.readouterr().err.split("\r")[-1]
     assert "100%" in last
-    assert " 4/4 " in last
+    assert " 2/2 epochs" in last
     assert "batches=2/2" in last
 
 
