@@ -126,7 +126,7 @@ def final_state(folder):
         assert last["finished"]
         kept = last["variables"] | {f"kept {name}": value for name, value in model._weights.items()}
         state |= {f"{batch} {name}": value.tobytes() for name, value in kept.items()}
-        state |= {f"{batch} {name}": history[name].tolist() for name in ("loss", "accuracy", "val_loss", "best")}
+        state |= {f"{batch} {name}": history[name].to_numpy().tobytes() for name in ("loss", "accuracy", "val_loss", "best")}
     return state
 
 
