@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
-from functools import partial
+from functools import partial, wraps
+from inspect import signature
 from itertools import chain
 from typing import Any
 
@@ -54,6 +55,20 @@ from .privacy._ledger import Ledger
 from .tokenizers import TableTokenizer
 
 logger = logging.getLogger(__name__)
+
+
+def _tells_misplaced(init: Callable) -> Callable:
+    """Return a constructor that says of arguments which it does not take where they belong."""
+    known = signature(init).parameters
+
+    @wraps(init)
+    def told(self, *args, **params):
+        misplaced = {name: value for name, value in params.items() if name not in known}
+        if misplaced:
+            raise TypeError(_unexpected(misplaced))
+        init(self, *args, **params)
+
+    return told
 
 
 class BatchLSTMSynthesizer(TableSampling):
@@ -165,6 +180,7 @@ class BatchLSTMSynthesizer(TableSampling):
 
     _made_by_fit = "models_"
 
+    @_tells_misplaced
     def __init__(
         self,
         clusterer: ColumnClusterer | None = None,
@@ -183,10 +199,7 @@ class BatchLSTMSynthesizer(TableSampling):
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
-        **_misplaced: Any,
     ):
-        if _misplaced:
-            raise TypeError(_unexpected(_misplaced))
         self.clusterer = clusterer
         self.text_model = text_model
         self.schema = schema

@@ -117,9 +117,10 @@ def _check_names(columns: pd.Index, name: str) -> None:
 
 
 def _is_missing(label: Any) -> bool:
-    if isinstance(label, tuple):  # in which None, unlike nan, is found again
-        return any(_is_missing(part) for part in label if part is not None)
-    return bool(pd.isna(label))
+    """Tell whether a name is missing, or a part of it, so that it is not found again, as None is."""
+    if isinstance(label, tuple):
+        return any(map(_is_missing, label))
+    return label is not None and bool(pd.isna(label))
 
 
 def _is_writable(label: Any) -> bool:

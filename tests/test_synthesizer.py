@@ -77,7 +77,7 @@ def fitted_columns(synthesizer, template):
     names = list(table.columns)
     clusterer = ColumnClusterer(batches=[names[:-1], names[-1:]])
     fitted = synthesizer(clusterer=clusterer, text_model=template(batch_size=64)).fit(table)
-    return table, fitted, fitted.sample(300, random_state=0)
+    return table, fitted, fitted.sample(250, random_state=0)
 
 
 def assert_legal(values, field, given):
@@ -116,7 +116,7 @@ def test_a_sample_is_a_table_like_fits(fitted_columns):
     """The columns come in fit's order, whatever their batches, exactly n rows, with a fresh index."""
     table, _, sample = fitted_columns
     assert list(table) == list(sample)
-    pd.testing.assert_index_equal(pd.RangeIndex(300), sample.index)
+    pd.testing.assert_index_equal(pd.RangeIndex(250), sample.index)
 
 
 def test_decimals_are_as_fine_as_fits(fitted_columns):

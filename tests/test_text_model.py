@@ -309,4 +309,4 @@ def test_one_bar_shows_the_epochs(capsys):
 
     assert ("", 2) == (out, err.count("\n"))
     assert "fit: 100%" in err
-    assert "| 3/3 [" in err
+    assert "| 3/3 epochs [" in err

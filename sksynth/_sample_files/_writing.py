@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,8 @@ def write_rows(
     **how : bool
         `any_seed`, whether a call of another seed may be gone on with, and `overwrite`, whether what is there may be lost.
     """
-    path = persistence.real_path(path)
-    form = format_of(path, fields)
+    named, path = path, persistence.real_path(path)
+    form = format_of(Path(named), fields)
     _check_target(path, how["overwrite"])
     partial = Partial(path)
     with _as_error_of(path), partial.locked():

@@ -173,7 +173,7 @@ def train(model: Any, job: Job, watch: Watch) -> bool:
         past = [record | {"best": record["best"] and not run.records} for record in job.past]
         model.history_ = history_frame([*past, *run.records])
         core.release(model.callbacks_)
-        model._n_steps = run.n_steps
+        model._n_steps, run.keep = run.n_steps, None
     if weights is not None:
         model._weights = core.fitted_to(weights, model.tokenizer_.grammar_)
     return bool(run.records)
@@ -204,7 +204,7 @@ def _weights(model, job, run, watch):
     if watch.asked:
         return job.weights
     if job.folder is not None:
-        run.keep = partial(_keep, model, job, run, watch)
+        run.keep = partial(_keep, model, job, run, watch)  # until training is over, as the run would hold itself, and the rows
     grammar, settings = training_grammar(model.tokenizer_), core_settings(model.training_)
     if run.weights is not None:
         run.weights = core.fitted_to(run.weights, grammar)
