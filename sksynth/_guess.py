@@ -39,7 +39,7 @@ PHONE = r"[+(0-9][0-9 ()./-]*"
 OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 NUMBER = r"([^\w\s(]|[A-Z]{{3}})? ?[-+]?[^\w\s(]? ?(0|[1-9]\d*){}({}\d+)?[^\d)]{{0,4}}"  # a sign, a unit before or behind
 MIXED = "X[{0!r}] = pd.to_datetime(X[{0!r}], format='mixed', utc=True)"
-SPLIT = "X = X.drop(columns=[{0!r}]).join(X[{0!r}].str.split('{1}', expand=True).astype(float))"
+SPLIT = "X = X.join(X[{0!r}].str.split('{1}', expand=True).astype(float).add_prefix(str({0!r}) + '_')).drop(columns=[{0!r}])"
 LOOKS = {
     "pairs of numbers": (r"-?\d+\.\d+([,;] ?| )-?\d+\.\d+", SPLIT.replace("{1}", "[,; ]+")),
     "IP addresses": (r"(\d{1,3}\.){3}\d{1,3}", SPLIT.replace("{1}", "[.]")),
