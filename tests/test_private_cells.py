@@ -156,10 +156,10 @@ def test_columns_of_next_to_nothing_are_warned_of():
     [
         (fields.Boolean(), pd.Series([0, 1] * 30), "Boolean, but its dtype is int64", "boolean"),
         (fields.Boolean(), pd.Series([0.0, np.nan] * 30), "Boolean, but its dtype is float64", "boolean"),
-        (fields.Number(0, 9), pd.Series(["1", "2"] * 30), "Number, but its dtype is str", float),
+        (fields.Number(0, 9), pd.Series(["1", "2"] * 30, dtype="string"), "Number, but its dtype is string", float),
         (fields.Number(0, 9), pd.Series([1, 2] * 30, dtype="category"), "Number, but its dtype is category", float),
         (fields.Text(max_length=1), pd.Series([1, 2] * 30), "Text, but its dtype is int64", str),
-        (fields.Category([1, 2]), pd.Series(["1", "2"] * 30), "Category of int, but its dtype is str", int),
+        (fields.Category([1, 2]), pd.Series(["1", "2"] * 30, dtype="string"), "Category of int, but its dtype is string", int),
         (fields.Category(["1"]), pd.Series([1, 2] * 30), "Category of str, but its dtype is int64", str),
         (DAY, pd.Series([1.5] * 60), "Datetime, but its dtype is float64", "datetime64[s]"),
     ],
@@ -235,7 +235,7 @@ def test_a_parquet_file_has_its_own_dtypes(schema, tmp_path, begun):
         parquet.write_table(pa.table(own, schema=types), path)
         found.append(begun(path, schema))
     assert found == found[:1] * 4
-    assert [field.dtype for field in found[0].values()] == ["Int64", "boolean", "str"]
+    assert [field.dtype for field in found[0].values()] == ["Int64", "boolean", str(pd.Series(["Ulm"]).dtype)]
 
 
 # Lines
