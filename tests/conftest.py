@@ -88,3 +88,9 @@ def sigint():
 def few_valued():
     """Return a function that makes a table of columns of two values: all of one width share their compilation."""
     return lambda n_rows, names: pd.DataFrame({name: np.arange(n_rows) % 2 == i % 2 for i, name in enumerate(names)})
+
+
+@pytest.fixture(scope="session")
+def table(few_valued):
+    """Return a table of four columns of two values; not to be changed."""
+    return few_valued(64, list("abcd"))

@@ -21,12 +21,6 @@ EPOCHS = 3
 
 
 @pytest.fixture(scope="module")
-def table(few_valued):
-    """Return a table of four columns of two values; not to be changed."""
-    return few_valued(64, list("abcd"))
-
-
-@pytest.fixture(scope="module")
 def make(synthesizer, template):
     """Return a function that makes a synthesizer of two batches; parameters of either kind may be changed."""
 

@@ -538,6 +538,7 @@ def started(*args, cwd, **how):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of Unix")
+@pytest.mark.usefixtures("sigint")  # which processes that are started inherit
 def test_ctrl_c_is_130_and_the_command_goes_on(model, fitted_small, tmp_path):
     """A command that Ctrl-C broke off ends with 130 and one line that says where its rows are; the same one goes on."""
     n = 30_000_000

@@ -50,12 +50,6 @@ class Early(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module")
-def table(few_valued):
-    """Return a table of four columns of two values; not to be changed."""
-    return few_valued(64, list("abcd"))
-
-
-@pytest.fixture(scope="module")
 def make(synthesizer, template):
     """Return a function that makes a synthesizer of two batches of a few epochs; parameters may be changed."""
 
