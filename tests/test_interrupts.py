@@ -94,7 +94,8 @@ def test_a_grid_search_in_processes_ends(make, table):
     """So does one whose fits are in other processes, where one of them gets Ctrl-C."""
 
     def press(state):
-        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT) or signal.default_int_handler)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # where the tests run in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)
 
     search = GridSearchCV(make(callbacks=[press]), {"text_model__learning_rate": [0.01, 0.02]}, cv=2, n_jobs=2, refit=False)
